@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mixtura.records import Array
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -88,6 +90,20 @@ def test_what_is_narrow_for_its_few_rows_is_not_regular() -> None:
     assert not regular(X, np.array([0.96, 0.04]), np.stack([round_, thin]))
     assert regular(X, np.array([0.96, 0.04]), np.stack([round_, round_]))
     assert set(json.loads(KNOWN.read_text())) == set(tables())
+
+
+def test_an_end_that_is_not_surely_above_the_plain_hill_counts_as_that(iris: Array) -> None:
+    from benchmarks.known import height, plain
+    from mixtura import GaussianMixture
+
+    half = iris[np.random.default_rng(0).permutation(150)][::2].copy()
+    for X, surely in ((half, False), (iris, True)):
+        hill, highest = plain(X, 3), GaussianMixture(3, n_init=2, random_state=0).fit(X)
+        assert highest.score(X) > hill.score(X) + 0.01
+        assert height(X, highest, None) == highest.score(X)
+        assert height(X, highest, hill) == (highest if surely else hill).score(X)
+        assert height(X, hill, highest) == hill.score(X)
+    assert plain(np.repeat(X, 6, axis=0), 3) is None
 
 
 def test_chunks_cover_the_rows_evenly() -> None:

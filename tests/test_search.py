@@ -19,6 +19,7 @@ from mixtura.families.gaussian.prior import table_prior
 from mixtura.families.gaussian.records import gaussian_params
 from mixtura.fitting.entrants import RACE
 from mixtura.fitting.moves import improve
+from mixtura.fitting.plainer import PLAIN
 from mixtura.fitting.race import Race
 from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.starts import STARTS, StartMaker
@@ -90,8 +91,8 @@ def test_two_starts_that_agree_against_most_others_do_not_end_the_search() -> No
 def test_every_start_of_the_race_is_reported(iris: np.ndarray) -> None:
     fit = GaussianMixture(3, random_state=0).fit(iris).fit_result_
     assert [s.outcome for s in fit.starts].count("kept") == 1
-    assert len(fit.starts) == len(RACE)
-    assert sorted(s.name for s in fit.starts) == sorted(name for name, _ in RACE)
+    # Iris has 3.4 rows for each parameter, so that one is looked at beside the race.
+    assert sorted(s.name for s in fit.starts) == sorted([PLAIN, *(name for name, _ in RACE)])
     assert fit.sample_passes > 0
     assert fit.passes >= fit.iterations + 1
 

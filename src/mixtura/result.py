@@ -178,7 +178,8 @@ class Fit:
     certificate   what kind of point that is, from the curvature there
     n_parameters  free parameters, for BIC and AIC
     solver, engine  what ran
-    remark        what the engine has to say of its passes, and what max_seconds left out
+    remark        what the engine has to say of its passes, that a higher end was left as noise,
+                  and what max_seconds left out
     starts        every start tried
     moves         moves of single components that improved the best short run
     sample_rows   rows the starts were found on

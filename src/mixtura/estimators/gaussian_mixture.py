@@ -73,10 +73,11 @@ class GaussianMixture(MeasuredRows, AfterFit):
     max_iter : int, default 1000
         Steps of one climb, of whatever kind (scikit-learn: 100).
     n_init : int or "auto", default 1
-        Initialisations; the best optimum is kept, failed ones are reported, not fatal. "auto": at
+        Initialisations; the best optimum is kept, failed ones are reported, not fatal. Of 1 with
+        few rows for the parameters it must be surely so: docs/outliers.md. "auto": at
         least 8, until one more is estimated to end higher in at most 1 of 100 cases, or 100.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data", "hierarchical", \
-            "ward", "moments", "exchange", "spheres"}, default "auto"
+            "ward", "moments", "exchange", "spheres", "tied"}, default "auto"
         "auto" races short runs from several starts, moves single components of the best and carries
         it on (scikit-learn: "kmeans"), all in standardised columns of at most 20,000 rows.
     weights_init, means_init, precisions_init : array-like, optional

@@ -86,7 +86,8 @@ class Family(Outlying, ABC):
     # Whether it expects missing cells from others, in rows in memory; whether these are such rows.
     fills_gaps: ClassVar[bool] = False
     gaps: bool = False
-    # Whether all components share one width, and whether columns vary together within one.
+    # Whether hills of few rows are noise (`plainer`), all share one width, columns vary together.
+    follows_noise: bool = False
     one_covariance: ClassVar[bool] = False
     correlates: ClassVar[bool] = False
     # Whether it is the density of some columns given others: then rows are drawn `sample_given`.

@@ -46,7 +46,7 @@ from mixtura.records import Array
 from mixtura.result import Fit
 from mixtura.solvers.clock import Clock
 from mixtura.solvers.problem import Solver
-from mixtura.solvers.registry import begins, ends_by_clock, refuse_untimed, resolve_solver
+from mixtura.solvers.registry import CLIMBERS, begins, ends_by_clock, refuse_untimed, resolve_solver
 
 NOTHING_GIVEN: Mapping[str, Array] = MappingProxyType({})
 
@@ -152,6 +152,7 @@ def _found(
         climber,
         listener,
         clock=clock,
+        sure=_sure(task, rows),
     )
     with clock.hearing(journal is None and ends_by_clock(solver)):
         if begins(solver):
@@ -260,6 +261,14 @@ def _only_steps(task: Task) -> bool:
         and task.begin is None
         and task.solver in ("auto", "em")
     )
+
+
+def _sure(task: Task, rows: Source) -> bool:
+    """Whether the best end must be surely so where rows are few: of more initialisations than one
+    the highest is asked for."""
+    begun = task.given or task.begin is not None or isinstance(rows, KnownRows)
+    bare = not (task.concomitants or task.pins or task.trim or task.prior or task.noise is not None)
+    return bare and not begun and task.n_init == 1 and task.solver in CLIMBERS
 
 
 def journaled(

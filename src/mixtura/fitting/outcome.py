@@ -17,8 +17,8 @@ MERIT = 3.0
 class Outcome:
     """One finished climb on all rows; worth is its log-likelihood without the gain of spikes.
 
-    remark is what the engine has to say of its passes; spurious are components of few rows that are
-    narrow for the table, where the climb was in a finer scale.
+    remark is what the engine has to say of its passes, or why a higher end was left; spurious are
+    components of few rows that are narrow for the table, where the climb was in a finer scale.
     """
 
     climb: Climb

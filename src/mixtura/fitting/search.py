@@ -16,6 +16,7 @@ from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.climbs import Climbs
 from mixtura.fitting.entrants import RACE
 from mixtura.fitting.outcome import Outcome, better
+from mixtura.fitting.plainer import unless_surely_above
 from mixtura.fitting.race import Race, Runner
 from mixtura.fitting.reported import reported
 from mixtura.fitting.starts import StartMaker
@@ -42,10 +43,14 @@ HARDLY, ENDLESS = 0.01, 100
 
 @dataclass
 class Search(Climbs):
-    """Starts, and what they share; `narrow` are the ends of a race that were left because all their
-    components are narrow."""
+    """Starts, and what they share.
+
+    narrow  the ends of a race that were left because all their components are narrow
+    sure    whether, where rows are few, the best must be surely above the plain hill: see `plainer`
+    """
 
     narrow: list[Climb] = field(default_factory=list)
+    sure: bool = False
 
     def from_starts(self, maker: StartMaker, init: str, n_init: int | str) -> Outcome:
         """The best of the initialisations; raises the last error if every one failed."""
@@ -67,7 +72,8 @@ class Search(Climbs):
                 best = outcome
         if best is None:
             raise failure or FitError("no start was tried")
-        return best
+        asked = self.sure and init == "auto" and self.max_iter >= RACE_STEPS
+        return unless_surely_above(self, maker, best) if asked else best
 
     def goes_on(self, index: int, n_init: int | str, best: Outcome | None) -> bool:
         """Whether initialisation `index`, from 0 on, is begun: one of `n_init`, in time.

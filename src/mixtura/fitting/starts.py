@@ -29,6 +29,7 @@ from mixtura.fitting.known import BY_LABELS, as_told, by_labels
 from mixtura.fitting.roles import Roles, matched
 from mixtura.fitting.seeding import clusters, nearest, seeds
 from mixtura.fitting.spheres import spheres
+from mixtura.fitting.tied import tied
 from mixtura.models.base import Labelled
 from mixtura.models.responsibilities import normalise, one_hot
 from mixtura.records import AnyArray, Array, Chunk
@@ -98,6 +99,7 @@ STARTS: dict[str, Start] = {
     "moments": moments,
     "exchange": exchange,
     "spheres": spheres,
+    "tied": tied,
 }
 
 

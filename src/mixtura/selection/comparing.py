@@ -129,7 +129,7 @@ def compare_solvers(
         Non-negative; a weight of 2 is the row twice, 0 the row absent.
     n_starts : int, default 3
     init_params : {"kmeans", "k-means++", "random", "random_from_data", "hierarchical", "ward", \
-            "moments", "exchange", "spheres"}, default "k-means++"
+            "moments", "exchange", "spheres", "tied"}, default "k-means++"
         How each start is made, as in `GaussianMixture`.
     tol : float, default 1e-10
         A climb ends when it estimates that less log-likelihood per row is left to gain. 0: never.

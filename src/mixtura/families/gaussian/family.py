@@ -44,6 +44,8 @@ from mixtura.supports import Real, Support
 
 # The shape of Gaussian components that nobody asks for.
 PLAIN = "full"
+# The structures with a covariance of each component's own.
+UNBOUND = (PLAIN, "VVV")
 # The square of a distance this large is a number still.
 FARTHEST = 1e150
 # Units of rounding in the entries of a matrix that an M-step makes.
@@ -86,6 +88,11 @@ class Gaussian(Family):
     @property
     def one_covariance(self) -> bool:  # type: ignore[override]
         return self.structure.one_covariance
+
+    @property
+    def follows_noise(self) -> bool:  # type: ignore[override]
+        known = self.asked or self.ratio is not None or self.pinned is not None
+        return self.structure.name in UNBOUND and not known
 
     @property
     def correlates(self) -> bool:  # type: ignore[override]
