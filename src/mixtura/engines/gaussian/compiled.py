@@ -41,7 +41,7 @@ from mixtura.models.base import Labelled, Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.truncated import TruncatedStep
-from mixtura.records import AnyArray, Array, Chunk, Statistics, Summary
+from mixtura.records import NO_SHARE, AnyArray, Array, Chunk, Statistics, Summary
 
 # A chunk should take a thread about a millisecond, beside which calling it is nothing, and there
 # should be enough of them to share out evenly; an exponential costs as much as so many flops.
@@ -195,9 +195,11 @@ class CompiledSweep(Sweep):
         whole = type(self.model) is Mixture and self.form.whole
         return price(self.rows, len(params.weights), self.form.name) if whole else math.inf
 
-    def information_lost(self, params: Any) -> Array:
+    def information_lost(self, params: Any, least: float = NO_SHARE) -> Array:
         self.passes += 1
-        return information_lost(self.rows, params, self.form.name)
+        near = self._near(len(params.weights))
+        rows = self.rows if near is None else near[0]
+        return information_lost(rows, params, self.form.name, least, near=near is not None)
 
     def one_thread(self) -> AbstractContextManager[Any]:
         return single_blas
