@@ -1,4 +1,4 @@
-"""What a default fit could cost at least: one k-means start and EM, to scikit-learn's stop and ours.
+"""The least that a default fit could cost: a k-means start and EM, to scikit-learn's stop and ours.
 
 `python -m benchmarks onestart` times, for each cell of `default`, our k-means start and EM to where
 scikit-learn stops (a step gains less than 1e-3 per row), then on to our own convergence, without

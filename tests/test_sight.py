@@ -65,4 +65,5 @@ def test_leaves_are_full_and_small_boxes() -> None:
     assert sorted(order) == list(range(5000))
     sides = [np.ptp(X[order[i : i + LEAF]], axis=0) for i in range(0, 5000 - LEAF, LEAF)]
     # Squares of the same area have sides of 0.11.
-    assert np.median(sides) < 0.2 and np.max(sides) < 0.4
+    assert np.median(sides) < 0.2
+    assert np.max(sides) < 0.4

@@ -118,7 +118,7 @@ class CompiledSweep(Sweep):
         self.pruning: Pruning | None = None
 
     def part(self, chunk: Chunk, params: MixtureParams, **how: bool) -> Summary:
-        """The summary of one chunk, as `gaussian_pass` takes it; its weight is left to the whole."""
+        """The summary of one chunk, passed `how`; its weight is left to the whole."""
         loglik, *sums = passes.gaussian_pass(chunk.X, chunk.weight, *self.passed(params), **how)
         return Summary(loglik, 0.0, self.gathered(*sums))
 
@@ -157,7 +157,7 @@ class CompiledSweep(Sweep):
         return self.summed(self.rows, params)
 
     def _near(self, K: int) -> tuple[Rows, AnyArray] | None:
-        """The rows in an order in which components come out of sight, and that, where it may pay."""
+        """The rows, and their order, in which components come out of sight; where it may pay."""
         n, d = self.rows.n, self.rows.d
         if not (self.prunes and self.hides and isinstance(self.rows, Rows)):
             return None

@@ -80,8 +80,9 @@ def information_lost(
     """sum_i w_i Cov(f | x_i), (K, q, K, q), of what the complete data tell of each component.
 
     f holds for each component 1, y and the slopes in the free numbers of its root, all times the
-    indicator of the label, with y the row in the component's whitened units. Shares below the `least`
-    are none. Rows beside each other may lie `near` each other already. Source: Louis (1982), J. Royal Statistical Society B 44.
+    indicator of the label, with y the row in the component's whitened units. Shares below the
+    `least` are none. Rows beside each other may be `near` each other already. Source: Louis (1982),
+    J. Royal Statistical Society B 44.
     """
     K, q = len(params.weights), numbers_told(form, rows.d)
     count = max(1, min(_CHUNKS, _TOGETHER // (K * K * q * _padded(q)), rows.n // _ROWS))
@@ -90,7 +91,9 @@ def information_lost(
     # However long the table, so many chunks and no more are at hand at a time.
     while some := list(islice(chunks, count)):
         work = zip(some, sums, strict=False)
-        deque(ordered_map(lambda each: _add_tiles(*each, params, form, least, near), work), maxlen=0)
+        deque(
+            ordered_map(lambda each: _add_tiles(*each, params, form, least, near), work), maxlen=0
+        )
     total = sums[0]
     for part in sums[1:]:
         total += part
