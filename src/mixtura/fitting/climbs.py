@@ -109,15 +109,15 @@ class Climbs:
             else:
                 # As many steps as led there show whether the penalty leads elsewhere.
                 begun = self._begun(start, self.passes - before + SHORT) if pause else None
-                if begun is not None and begun.paused:
-                    return begun
-                outcome = self._penalised(start) if begun is None else self.resumed(begun)
+                if begun is not None:
+                    return begun if begun.paused else self.resumed(begun)
+                outcome = self._penalised(start)
         return self._told(outcome)
 
     def resumed(self, begun: Outcome) -> Outcome:
         """A climb with the penalty that was begun, from there to its end."""
-        outcome = self._penalised(begun.climb.params)
-        return replace(outcome, climb=begun.climb.followed(outcome.climb))
+        outcome = self._penalised(begun.climb.params, begun.climb.iterations)
+        return self._told(replace(outcome, climb=begun.climb.followed(outcome.climb)))
 
     def _told(self, outcome: Outcome) -> Outcome:
         if self.listener is not None:
@@ -127,11 +127,13 @@ class Climbs:
 
     def _begun(self, start: MixtureParams, steps: int) -> Outcome | None:
         """The first steps of a climb with the penalty; None where those are all or fail."""
-        model, sweep = self.model, self.open_sweep(self.model, self.rows)
         if steps >= self.max_iter:
             return None
+        model, sweep = self.model, self.open_sweep(self.model, self.rows)
+        step = None if self.listener is None else self.listener.stepped
+        problem = Problem(model, sweep, start, self.tol, steps, on_step=step, clock=self.clock)
         try:
-            climb = self.solver(Problem(model, sweep, start, self.tol, steps, clock=self.clock))
+            climb = self.solver(problem)
         except FAILURES:
             return None
         finally:
@@ -141,9 +143,9 @@ class Climbs:
         worth = self._worth(model, climb) + model.belief(climb.params)
         return Outcome(climb, found, True, worth, certificate, paused=bool(found))
 
-    def _penalised(self, start: MixtureParams) -> Outcome:
+    def _penalised(self, start: MixtureParams, taken: int = 0) -> Outcome:
         """A climb with the penalty; without it from there on, where that ends in a regular top."""
-        outcome = self._climbed(self.model, start, ())
+        outcome = self._climbed(self.model, start, (), taken)
         if outcome.floored or not outcome.climb.converged:
             return outcome
         try:
@@ -168,12 +170,15 @@ class Climbs:
         worth = self._worth(model, climb, [k]) if found[k].held_up else outcome.worth
         return replace(outcome, floored=floored, certificate=certificate, worth=worth)
 
-    def _climbed(self, model: Model, start: MixtureParams, history: Sequence[float]) -> Outcome:
-        """One climb and what its end looks like."""
+    def _climbed(
+        self, model: Model, start: MixtureParams, history: Sequence[float], taken: int = 0
+    ) -> Outcome:
+        """One climb, of which so many steps are `taken`, and what its end looks like."""
         step = None if self.listener is None else self.listener.stepped
         sweep = self.open_sweep(model, self.rows)
+        left = self.max_iter - taken
         problem = Problem(
-            model, sweep, start, self.tol, self.max_iter, history, step, clock=self.clock
+            model, sweep, start, self.tol, left, history, step, clock=self.clock, taken=taken
         )
         # There is a penalised climb to fall back on.
         strict = self.model.penalised and not model.penalised
