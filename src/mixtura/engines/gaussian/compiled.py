@@ -117,9 +117,20 @@ class CompiledSweep(Sweep):
         self.total_weight = rows.weight
         self.pruning: Pruning | None = None
 
-    def part(self, chunk: Chunk, params: MixtureParams, **how: bool) -> Summary:
-        """The summary of one chunk, passed `how`; its weight is left to the whole."""
-        loglik, *sums = passes.gaussian_pass(chunk.X, chunk.weight, *self.passed(params), **how)
+    def part(
+        self,
+        chunk: Chunk,
+        params: MixtureParams,
+        *,
+        single: bool = False,
+        centred: bool = False,
+        near: bool = False,
+    ) -> Summary:
+        """The summary of one chunk, as `gaussian_pass` says; its weight is left to the whole."""
+        X, w, *_ = chunk
+        loglik, *sums = passes.gaussian_pass(
+            X, w, *self.passed(params), single=single, centred=centred, near=near
+        )
         return Summary(loglik, 0.0, self.gathered(*sums))
 
     def passed(self, params: MixtureParams) -> Passed:
