@@ -17,6 +17,7 @@ BENCHMARKS = {
     "answers": "answers",
     "starts": "starts",
     "default": "default",
+    "onestart": "one_start",
     "known": "known",
     "chance": "chance",
     "memory": "memory",
@@ -46,7 +47,7 @@ BENCHMARKS = {
     "goodness": "goodness",
     "ancestry": "ancestry",
 }
-BY_WORKLOAD = ("limits", "peers", "precision", "default")
+BY_WORKLOAD = ("limits", "peers", "precision", "default", "onestart")
 
 
 def main() -> None:

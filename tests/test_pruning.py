@@ -61,6 +61,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 def sweep_of(model: Mixture, rows: Rows, labels: Array | None = None) -> Any:
     """A sweep that prunes, and, with labels, already believes them."""
     sweep = open_sweep("compiled", model, rows)
+    sweep.hides = False
     sweep.pruning = Pruning(rows, model.family.form.name)
     if labels is not None:
         sweep.pruning.labels, sweep.pruning.components = labels.astype(np.int32), 60

@@ -21,6 +21,8 @@ from mixtura.supports import Support, declared
 Array = NDArray[np.float64]
 AnyArray = NDArray[Any]
 RandomNumbers = np.random.RandomState | np.random.Generator
+# A share of a row that is none: what is left out is as much smaller than what labelled rows tell.
+NO_SHARE = 1e-10
 # What users give as weights of rows, where random numbers begin, and as the name of a file.
 Weights = ArrayLike | None
 Seed = int | np.random.RandomState | None

@@ -48,9 +48,9 @@ def test_where_the_race_asks_for_a_finer_scale_no_climb_is_made_in_the_table_s(
     begun: list[float] = []
     climb = Climbs.climb
 
-    def noted(self: Climbs, *args: Any) -> Outcome:
+    def noted(self: Climbs, *args: Any, **how: Any) -> Outcome:
         begun.append(float(np.max(self.model.prior.scale)))
-        return climb(self, *args)
+        return climb(self, *args, **how)
 
     monkeypatch.setattr(Climbs, "climb", noted)
     X, _ = nested(2, 1e4, 0)

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mixtura.data.near_rows import near_order
 from mixtura.data.source import RUN, Source
 from mixtura.records import AnyArray, Array, Chunk
 
@@ -47,6 +48,13 @@ class Rows(Source):
     def positive(self) -> int:
         w = self.sample_weight
         return len(self.X) if w is None else int(np.count_nonzero(w))
+
+    @cached_property
+    def near(self) -> tuple[Rows, AnyArray]:
+        """(these rows, those beside each other near each other; where each stands here)."""
+        order = near_order(self.X)
+        w = self.sample_weight
+        return Rows(self.X[order], None if w is None else w[order]), order
 
     def chunks(self, size: int) -> Iterator[Chunk]:
         w = self.sample_weight

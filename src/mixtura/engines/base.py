@@ -14,7 +14,7 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.refits import Refits, Refitted
 from mixtura.models.base import Labelled, Model
-from mixtura.records import AnyArray, Array, Chunk, Params, Summary
+from mixtura.records import NO_SHARE, AnyArray, Array, Chunk, Params, Summary
 
 # A table of at most this many numbers is climbed several steps at a time: convergence is then
 # judged less often, and an engine may run the steps without coming back to the interpreter.
@@ -108,8 +108,11 @@ class Sweep(ABC):
         """How many passes `information_lost` is worth there; infinite where there is no kernel."""
         return math.inf
 
-    def information_lost(self, params: Any) -> Array:
-        """What labels take of the information at `params`, as `Chart.observed` takes it."""
+    def information_lost(self, params: Any, least: float = NO_SHARE) -> Array:
+        """What labels take of the information at `params`, as `Chart.observed` takes it.
+
+        Shares of a row that are smaller than the `least` are none.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no kernel for the information")
 
     def one_thread(self) -> AbstractContextManager[Any]:

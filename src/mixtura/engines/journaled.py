@@ -15,7 +15,7 @@ import numpy as np
 from mixtura.data.source import Source
 from mixtura.engines.base import Step, Sweep
 from mixtura.models.base import Model
-from mixtura.records import Array, Chunk, Params, Summary
+from mixtura.records import NO_SHARE, Array, Chunk, Params, Summary
 
 
 class Journal(Protocol):
@@ -78,8 +78,8 @@ class Journaled(Sweep):
     def information_price(self, params: Any) -> float:
         return self.inner.information_price(params)
 
-    def information_lost(self, params: Any) -> Array:
-        return self.inner.information_lost(params)
+    def information_lost(self, params: Any, least: float = NO_SHARE) -> Array:
+        return self.inner.information_lost(params, least)
 
     def one_thread(self) -> AbstractContextManager[Any]:
         return self.inner.one_thread()

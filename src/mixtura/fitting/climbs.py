@@ -22,7 +22,7 @@ from mixtura.fitting.race import OpenSweep
 from mixtura.models.base import Model
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Spike
-from mixtura.result import StartReport
+from mixtura.result import Certificate, StartReport
 from mixtura.solvers.certificate import LONG, bound_on_gap
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.clock import NEVER, Clock
@@ -35,6 +35,8 @@ from mixtura.solvers.registry import solver_name
 
 # What is said of an end with a component that only the penalty holds up.
 UPHELD = "a component is held up by the penalty against collapse"
+# Steps with the penalty beside those that ran into a singularity without it.
+SHORT = 40
 # Newton steps at most that finish a search: they are quadratic.
 FEW = 4
 
@@ -88,9 +90,14 @@ class Climbs:
             found |= {spike.component: spike for spike in spikes}
         return tuple(found.values())
 
-    def climb(self, start: MixtureParams, history: Sequence[float] = ()) -> Outcome:
-        """Climb from one start, penalised only if maximum likelihood runs into a singularity."""
-        start = self.model.begun_at(start)
+    def climb(
+        self, start: MixtureParams, history: Sequence[float] = (), *, pause: bool = False
+    ) -> Outcome:
+        """Climb from one start, penalised only if maximum likelihood runs into a singularity.
+
+        That may `pause` where only the penalty holds a component up: `resumed` goes on from there.
+        """
+        start, before = self.model.begun_at(start), self.passes
         try:
             outcome = self._climbed(self.model.unpenalised(), start, history)
         except FAILURES as error:
@@ -100,15 +107,45 @@ class Climbs:
                 # From the end of the penalised climb the same way would be as slow.
                 outcome = replace(self._climbed(self.model, start, ()), remark=str(error))
             else:
+                # As many steps as led there show whether the penalty leads elsewhere.
+                begun = self._begun(start, self.passes - before + SHORT) if pause else None
+                if begun is not None:
+                    return begun if begun.paused else self.resumed(begun)
                 outcome = self._penalised(start)
+        return self._told(outcome)
+
+    def resumed(self, begun: Outcome) -> Outcome:
+        """A climb with the penalty that was begun, from there to its end."""
+        outcome = self._penalised(begun.climb.params, begun.climb.iterations)
+        return self._told(replace(outcome, climb=begun.climb.followed(outcome.climb)))
+
+    def _told(self, outcome: Outcome) -> Outcome:
         if self.listener is not None:
             summary = outcome.climb.summary
             self.listener.ended(outcome.climb, summary.loglik / summary.weight)
         return outcome
 
-    def _penalised(self, start: MixtureParams) -> Outcome:
+    def _begun(self, start: MixtureParams, steps: int) -> Outcome | None:
+        """The first steps of a climb with the penalty; None where those are all or fail."""
+        if steps >= self.max_iter:
+            return None
+        model, sweep = self.model, self.open_sweep(self.model, self.rows)
+        step = None if self.listener is None else self.listener.stepped
+        problem = Problem(model, sweep, start, self.tol, steps, on_step=step, clock=self.clock)
+        try:
+            climb = self.solver(problem)
+        except FAILURES:
+            return None
+        finally:
+            self.passes += sweep.passes
+        found = tuple(model.guard(climb.summary, climb.params))
+        certificate = Certificate("not converged", detail=UPHELD)
+        worth = self._worth(model, climb) + model.belief(climb.params)
+        return Outcome(climb, found, True, worth, certificate, paused=bool(found))
+
+    def _penalised(self, start: MixtureParams, taken: int = 0) -> Outcome:
         """A climb with the penalty; without it from there on, where that ends in a regular top."""
-        outcome = self._climbed(self.model, start, ())
+        outcome = self._climbed(self.model, start, (), taken)
         if outcome.floored or not outcome.climb.converged:
             return outcome
         try:
@@ -133,12 +170,15 @@ class Climbs:
         worth = self._worth(model, climb, [k]) if found[k].held_up else outcome.worth
         return replace(outcome, floored=floored, certificate=certificate, worth=worth)
 
-    def _climbed(self, model: Model, start: MixtureParams, history: Sequence[float]) -> Outcome:
-        """One climb and what its end looks like."""
+    def _climbed(
+        self, model: Model, start: MixtureParams, history: Sequence[float], taken: int = 0
+    ) -> Outcome:
+        """One climb, of which so many steps are `taken`, and what its end looks like."""
         step = None if self.listener is None else self.listener.stepped
         sweep = self.open_sweep(model, self.rows)
+        left = self.max_iter - taken
         problem = Problem(
-            model, sweep, start, self.tol, self.max_iter, history, step, clock=self.clock
+            model, sweep, start, self.tol, left, history, step, clock=self.clock, taken=taken
         )
         # There is a penalised climb to fall back on.
         strict = self.model.penalised and not model.penalised

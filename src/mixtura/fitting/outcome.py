@@ -18,7 +18,9 @@ class Outcome:
     """One finished climb on all rows; worth is its log-likelihood without the gain of spikes.
 
     remark is what the engine has to say of its passes, or why a higher end was left; spurious are
-    components of few rows that are narrow for the table, where the climb was in a finer scale.
+    components of few rows that are narrow for the table, where the climb was in a finer scale;
+    paused are climbs that wait on their way, for others may be better than what only the penalty
+    holds up.
     """
 
     climb: Climb
@@ -28,6 +30,7 @@ class Outcome:
     certificate: Certificate
     remark: str = ""
     spurious: tuple[Spike, ...] = ()
+    paused: bool = False
 
     @property
     def spikes(self) -> tuple[Spike, ...]:
@@ -46,3 +49,17 @@ def better(new: Outcome, old: Outcome) -> bool:
         return not better(old, new)
     margin = 1e-10 * (old.climb.summary.weight + abs(old.climb.summary.loglik))
     return new.worth > old.worth + margin
+
+
+def beaten(paused: Outcome, best: Outcome | None) -> bool:
+    """Whether a climb that waits need not go on: after as many steps it was not far enough ahead.
+
+    By `better`'s rule, of heights on the way in place of ends.
+    """
+    if best is None or best.paused:
+        return False
+    climb = best.climb
+    met = climb.logliks[min(paused.climb.iterations, climb.iterations)]
+    sober = met + best.worth - climb.summary.loglik
+    ahead = 0.0 if best.spikes else MERIT * sum(part.count for part in paused.spikes)
+    return paused.worth <= sober + ahead

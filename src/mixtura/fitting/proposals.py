@@ -21,6 +21,8 @@ TRIES = 4
 BEST = 10
 # A component has changed when this share of its rows has come or gone.
 CHANGED = 0.1
+# A share of a row that is none.
+TINY = 1e-100
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ class Proposals:
         new = [pair for pair in sorted(pairs) if some & {*pair} or pair not in self.costs]
         self._look(partial, [*((k,) for k in sorted(some)), *new], TRIES if partial.quick else 1)
         # Without component j all others as they are cost -sum_i w_i log(1 - r_ij).
-        alone = -(np.log1p(-np.minimum(shares, 1 - 1e-12)) @ w)
-        return self._joined(nearest, alone)
+        others = np.maximum(1.0 - shares, 1e-12)
+        return self._joined(nearest, -(np.log(others, out=others) @ w))
 
     def sobered(self, partial: Partial, moves: list[Move]) -> list[Move]:
         """The same with what their pieces gain without narrow components."""
@@ -97,7 +99,9 @@ class Proposals:
 
     def _nearest(self, w: Array, resp: Array) -> Array:
         """The component that each overlaps with most (K,), by the cosine of their shares."""
-        shared = (resp * w) @ resp.T
+        # Products of shares too small for float64 would take a hundred times as long.
+        some = resp * (resp > TINY)
+        shared = (some * w) @ some.T
         size = np.sqrt(np.maximum(np.diag(shared), 1e-300))
         alike = shared / size / size[:, None] - 2.0 * np.eye(len(resp))
         return np.asarray(alike.argmax(axis=1))

@@ -15,7 +15,7 @@ from mixtura.errors import FAILURES, FitError
 from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.climbs import Climbs
 from mixtura.fitting.entrants import RACE
-from mixtura.fitting.outcome import Outcome, better
+from mixtura.fitting.outcome import Outcome, beaten, better
 from mixtura.fitting.plainer import unless_surely_above
 from mixtura.fitting.race import Race, Runner
 from mixtura.fitting.reported import reported
@@ -178,8 +178,10 @@ class Search(Climbs):
         self.narrow = [end for end in ends if self._all_narrow(end)]
         whole = pass_work(maker.model, maker.base, self.rows.positive)
         most = self.passes + allowed_work(maker.model, maker.base, self.rows) / whole
+        waiting: list[tuple[Runner, Outcome]] = []
         for place in range(FINALISTS + SOUND):
-            if best is not None and (self.late or (place >= SURE and self.passes > most)):
+            long = self.late or (place >= SURE and self.passes > most)
+            if long and (waiting or best is not None):
                 break
             runner = None
             if best is None or best.floored:
@@ -189,15 +191,28 @@ class Search(Climbs):
             if runner is None:
                 break
             try:
-                outcome = self.climb(runner.params)
+                outcome = self.climb(runner.params, pause=bool(runners))
             except FAILURES as error:
                 failure = error
                 self.report(replace(runner, error=str(error)), "failed")
                 continue
-            spent = runner.spent + outcome.climb.iterations
-            ended = replace(runner, climb=outcome.climb, spent=spent)
-            self.report(ended, "collapsed" if outcome.floored else "kept")
+            if outcome.paused:
+                waiting.append((runner, outcome))
+                continue
+            self._ended(runner, outcome)
             if best is None or better(outcome, best):
+                best = outcome
+        for runner, begun in waiting:
+            outcome = begun
+            try:
+                if not beaten(begun, best):
+                    outcome = self.resumed(begun)
+            except FAILURES as error:
+                failure = error
+                self.report(replace(runner, error=str(error)), "failed")
+                continue
+            self._ended(runner, outcome)
+            if not outcome.paused and (best is None or better(outcome, best)):
                 best = outcome
         thin = self._thin(runners, best) if alike else None
         for runner in runners:
@@ -210,6 +225,12 @@ class Search(Climbs):
         if best is None:
             raise failure
         return best
+
+    def _ended(self, runner: Runner, outcome: Outcome) -> None:
+        """Report a start that was climbed."""
+        spent = runner.spent + outcome.climb.iterations
+        ended = replace(runner, climb=outcome.climb, spent=spent)
+        self.report(ended, "collapsed" if outcome.floored else "kept")
 
     def _all_narrow(self, climb: Climb) -> bool:
         found = self.model.guard(climb.summary, climb.params)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from mixtura.data.source import Source
 from mixtura.engines.base import Step, Sweep
 from mixtura.models.base import Model
-from mixtura.records import Array, Summary
+from mixtura.records import NO_SHARE, Array, Summary
 from mixtura.solvers.climb import objective_at
 
 
@@ -82,8 +82,8 @@ class Recorder(Sweep):
     def information_price(self, params: Any) -> float:
         return self.inner.information_price(params)
 
-    def information_lost(self, params: Any) -> Array:
-        lost = self.inner.information_lost(params)
+    def information_lost(self, params: Any, least: float = NO_SHARE) -> Array:
+        lost = self.inner.information_lost(params, least)
         self.log.note(lambda: math.nan)
         return lost
 

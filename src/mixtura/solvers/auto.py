@@ -43,6 +43,8 @@ FINER = 1e-3
 # Steps after which the whole information, where it is one look, may lead: EM's way is by then
 # decided about as well as when the hill is concave.
 CHOSEN = 40
+# So often it leads at most, where it runs into singularities.
+TRIES = 3
 # SQUAREM steps between two looks: so many, and this share of all steps so far.
 STRIDE, SHARE = 20, 0.5
 
@@ -60,8 +62,8 @@ def auto(problem: Problem) -> Climb:
        engine has that in one look, when as many passes as it is worth were made.
     3. Otherwise SQUAREM takes 20 steps and half as many as were taken so far, EM five, and 2 is
        asked again. After 40 steps `sphered` takes over, wherever that is, where an engine has the
-       whole information in one look at the rows and as many passes as that is worth were made;
-       where it runs into a singularity it is not tried again.
+       whole information in one look at the rows and as many passes as that is worth were made,
+       since it last ran into a singularity too: then SQUAREM goes on, and it is tried TRIES times.
     4. At the edge of the parameters (a component with less than a row, or at the floor of its
        variance) and where L-BFGS runs into a singularity, SQUAREM goes on instead; where rounding
        stops its line search, EM. A model without free coordinates (`Model.obstacle`) and `tol=0`,
@@ -73,7 +75,8 @@ def auto(problem: Problem) -> Climb:
     if model.log_prior(problem.params) != 0:
         # Of several steps at once only the last penalised objective is known, and legs are short.
         problem.sweep.stride = 1
-    before, tried = problem.sweep.passes, False
+    before = since = problem.sweep.passes
+    tries = TRIES
     ran = em(problem.replaced(max_iter=min(FIRST, max_iter)))
     while not (ran.converged or problem.late) and ran.iterations < max_iter:
         left = max_iter - ran.iterations
@@ -85,11 +88,13 @@ def auto(problem: Problem) -> Climb:
         if calm and concave(problem, ran):
             return quasi_newton(problem, ran, spent)
         inside = ran.iterations >= CHOSEN and not model.at_edge(ran.summary, ran.params)
-        if inside and not tried and spent >= whole_price(problem, ran):
-            tried = True
+        ready = inside and tries > 0 and problem.sweep.passes - since >= whole_price(problem, ran)
+        if ready:
+            tries -= 1
             with suppress(*FAILURES):
                 ran = informed(problem, ran, left)
                 continue
+            since = problem.sweep.passes
         ran = leg(problem, squarem, ran, min(int(STRIDE + SHARE * ran.iterations), left))
         left = max_iter - ran.iterations
         if not ran.converged and left > 0:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.models.base import Model
-from mixtura.records import Array, Chart, Summary
+from mixtura.records import NO_SHARE, Array, Chart, Summary
 from mixtura.solvers.climb import objective_at
 from mixtura.solvers.problem import SweepLike
 
@@ -77,10 +77,13 @@ class Charted:
         """How many passes `observed` is worth; infinite where no sweep tells it."""
         return self.sweep.information_price(self.centre.params)
 
-    def observed(self) -> Array:
-        """The observed information per row at the centre, in one look at the rows."""
+    def observed(self, least: float = NO_SHARE) -> Array:
+        """The observed information per row at the centre, in one look at the rows.
+
+        Of a component of which a row has a smaller share than the `least` it knows nothing.
+        """
         params, summary = self.centre.params, self.centre.summary
-        lost = self.sweep.information_lost(params)
+        lost = self.sweep.information_lost(params, least)
         return self.chart.observed(summary, params, lost) / summary.weight
 
 

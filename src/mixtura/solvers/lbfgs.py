@@ -17,11 +17,13 @@ import math
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
+from mixtura.errors import FAILURES
 from mixtura.records import Array
 from mixtura.solvers.charted import Charted, Point
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.curvature import information_times, symmetric
 from mixtura.solvers.descent import MEMORY, Axes, Descent, downhill
+from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
 
 # A chart's edge, as a share of its radius.
@@ -31,9 +33,15 @@ CHARTS = 20
 # Steps between two looks at the whole information, where it is one look at the rows, and where it
 # is many passes.
 LEG, MANY = 20, 40
+# A share of a row that is none where the information only makes axes: smallest eigenvalues then err
+# by less than a hundredth of what is added to them.
+ROUGHLY = 1e-6
 # Added to the information in every direction, so that no step of 1 goes more than twenty of EM's:
 # where the hill is not yet a dome longer ones end at other tops than EM's more often.
 LEAST = 0.05
+# A step into a singularity is taken back so often: so many steps of EM lead away from there, and
+# the next ones are half as long.
+AGAIN, AWAY = 3, 5
 
 
 def lbfgs(problem: Problem) -> Climb:
@@ -65,8 +73,10 @@ def sphered(problem: Problem) -> Climb:
 
     Where an engine has the information in one look at the rows it is asked for anew every LEG
     steps, or as many as it is worth passes; else it costs a pass for each free number, and lasts
-    for MANY. LEAST is added in every direction, and more where the hill rises in one.
+    for MANY. LEAST is added in every direction, and more where the hill rises in one, or where a
+    step led into a singularity: that is taken back AGAIN times.
     """
+    least, again = LEAST, AGAIN
     here = Charted.around(problem.model, problem.sweep, problem.params, problem.first())
     descent = Descent(problem, here)
     with problem.sweep.one_thread():
@@ -78,8 +88,14 @@ def sphered(problem: Problem) -> Climb:
                 descent.exhausted()
                 break
             steps = MANY if here.price > here.chart.size else max(LEG, math.ceil(here.price))
-            descent.open(here, Axes.of(known, LEAST))
-            point = climb_in_chart(descent, here, min(steps, descent.book.left))
+            descent.open(here, Axes.of(known, least))
+            try:
+                point = climb_in_chart(descent, here, min(steps, descent.book.left))
+            except FAILURES:
+                if not again:
+                    raise
+                again, least, here = again - 1, 2 * least, _away(problem, descent)
+                continue
             if not descent.book.left:
                 break
             if point.value <= here.centre.value:
@@ -89,10 +105,20 @@ def sphered(problem: Problem) -> Climb:
     return descent.finished("sphered")
 
 
+def _away(problem: Problem, descent: Descent) -> Charted:
+    """A few steps of EM from the last point, noted in the descent; the chart around their end."""
+    last, book = descent.last, descent.book
+    steps = {"params": last.params, "summary": last.summary, "max_iter": min(AWAY, book.left)}
+    climb = em(problem.replaced(**steps, tol=0, history=(), on_step=None))
+    if climb.iterations:
+        book.note(climb.params, climb.summary, last.params, between=climb.logliks[1:-1])
+    return Charted.around(problem.model, problem.sweep, climb.params, climb.summary)
+
+
 def _known(problem: Problem, here: Charted) -> Array | None:
     """The observed information per row; None where its passes outlast the time."""
     if here.price <= here.chart.size:
-        return here.observed()
+        return here.observed(ROUGHLY)
     rows: list[Array] = []
     for axis in np.eye(here.chart.size):
         if problem.late:

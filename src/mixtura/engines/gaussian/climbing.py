@@ -201,6 +201,7 @@ def gaussian_em(
     passes: int,
     sums: Sums | None = None,
     given: Array | None = None,
+    near: bool = False,
     **m_step: Any,
 ) -> Reached:
     """Run so many EM steps, each an M-step and the E-step after it.
@@ -208,9 +209,10 @@ def gaussian_em(
     ``roots`` are the covariances' lower Cholesky factors, or standard deviations, in the shape
     of the form; ``m_step`` are the fields of `MStep`. ``sums`` are those at the given parameters,
     where they are known; else ``given``, responsibilities (n, K), may take the place of the first
-    E-step's.
+    E-step's. ``near`` says that rows beside each other lie near each other.
     """
     data = data_of(X, sample_weight)
+    data.near = near
     call = asked(X, (weights, means, roots), form, MStep(**m_step), passes, sums, given)
     run(library().mixtura_em, data, call.em)
     return call.reached()

@@ -22,7 +22,7 @@ from mixtura.engines.gaussian import passes
 from mixtura.engines.gaussian.climbing import MStep, Sums, gaussian_em
 from mixtura.engines.gaussian.lost import information_lost, price
 from mixtura.engines.gaussian.parting import Ends, gaussian_partial
-from mixtura.engines.gaussian.pruning import Pruning, has_kernel, may_prune
+from mixtura.engines.gaussian.pruning import Pruning, has_kernel, may_hide, may_prune, starved
 from mixtura.engines.gaussian.structured import MOST_COLUMNS
 from mixtura.engines.gaussian.truncating import truncated_pass
 from mixtura.engines.local import added
@@ -41,7 +41,7 @@ from mixtura.models.base import Labelled, Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.truncated import TruncatedStep
-from mixtura.records import AnyArray, Array, Chunk, Statistics, Summary
+from mixtura.records import NO_SHARE, AnyArray, Array, Chunk, Statistics, Summary
 
 # A chunk should take a thread about a millisecond, beside which calling it is nothing, and there
 # should be enough of them to share out evenly; an exponential costs as much as so many flops.
@@ -95,7 +95,8 @@ class CompiledSweep(Sweep):
     """The pass of a Gaussian mixture, fused."""
 
     engine = "compiled"
-    prunes = True
+    # Whether rows look only at components near them, and blocks of rows only at those in sight.
+    prunes = hides = True
 
     def __init__(self, model: Mixture, rows: Source) -> None:
         assert isinstance(model.family, Gaussian)
@@ -117,12 +118,18 @@ class CompiledSweep(Sweep):
         self.pruning: Pruning | None = None
 
     def part(
-        self, chunk: Chunk, params: MixtureParams, *, single: bool = False, centred: bool = False
+        self,
+        chunk: Chunk,
+        params: MixtureParams,
+        *,
+        single: bool = False,
+        centred: bool = False,
+        near: bool = False,
     ) -> Summary:
-        """The summary of one chunk, in float32 if `single`; its weight is left to the whole."""
+        """The summary of one chunk, as `gaussian_pass` says; its weight is left to the whole."""
         X, w, *_ = chunk
         loglik, *sums = passes.gaussian_pass(
-            X, w, *self.passed(params), single=single, centred=centred
+            X, w, *self.passed(params), single=single, centred=centred, near=near
         )
         return Summary(loglik, 0.0, self.gathered(*sums))
 
@@ -139,7 +146,8 @@ class CompiledSweep(Sweep):
         n, d, K = self.rows.n, self.rows.d, len(params.weights)
         # What is remembered of each row has no place where rows only pass by.
         at_hand = isinstance(self.rows, Rows)
-        if self.prunes and at_hand and may_prune(self.form.name, n, d, K):
+        hides = self._near(K) is not None
+        if self.prunes and at_hand and not hides and may_prune(self.form.name, n, d, K):
             if self.pruning is None:
                 assert isinstance(self.rows, Rows)
                 self.pruning = Pruning(self.rows, self.form.name)
@@ -149,17 +157,29 @@ class CompiledSweep(Sweep):
         return Summary(total.loglik, self.total_weight, total.statistics)
 
     def plain(self, params: MixtureParams) -> Summary:
-        """The sum over all chunks, every component looked at; its weight is left to the caller."""
+        """The sum over all chunks, every component in sight looked at; its weight is left to the
+        caller."""
+        near = self._near(len(params.weights))
+        if near is not None:
+            total = self.summed(near[0], params, near=True)
+            assert isinstance(total.statistics, GaussianStatistics)
+            if not starved(total.statistics.counts, params.weights * self.total_weight):
+                return total
         return self.summed(self.rows, params)
 
-    def summed(
-        self, rows: Source, params: MixtureParams, *, single: bool = False, centred: bool = False
-    ) -> Summary:
-        """The same over rows of the same shape, in float32 if `single`."""
+    def _near(self, K: int) -> tuple[Rows, AnyArray] | None:
+        """The rows, and their order, in which components come out of sight; where it may pay."""
+        n, d = self.rows.n, self.rows.d
+        if not (self.prunes and self.hides and isinstance(self.rows, Rows)):
+            return None
+        return self.rows.near if may_hide(self.form.name, n, d, K) else None
+
+    def summed(self, rows: Source, params: MixtureParams, **how: bool) -> Summary:
+        """The same over rows of the same shape, each chunk as `gaussian_pass` takes it."""
         size = chunk_rows(rows.n, rows.d, len(params.weights), self.form.name)
 
         def part(chunk: Chunk) -> Summary:
-            return self.part(chunk, params, single=single, centred=centred)
+            return self.part(chunk, params, **how)
 
         if rows.n <= size:
             return added(map(part, rows.chunks(size)))
@@ -186,9 +206,11 @@ class CompiledSweep(Sweep):
         whole = type(self.model) is Mixture and self.form.whole
         return price(self.rows, len(params.weights), self.form.name) if whole else math.inf
 
-    def information_lost(self, params: Any) -> Array:
+    def information_lost(self, params: Any, least: float = NO_SHARE) -> Array:
         self.passes += 1
-        return information_lost(self.rows, params, self.form.name)
+        near = self._near(len(params.weights))
+        rows = self.rows if near is None else near[0]
+        return information_lost(rows, params, self.form.name, least, near=near is not None)
 
     def one_thread(self) -> AbstractContextManager[Any]:
         return single_blas
@@ -259,10 +281,12 @@ class CompiledSweep(Sweep):
     ) -> tuple[MixtureParams, Summary, Array] | None:
         """(parameters, summary, log-likelihoods) after so many steps in C; None where one fails."""
         assert isinstance(self.rows, Rows)
-        c = params.components
+        c, rows, near = params.components, self.rows, self._near(len(params.weights))
+        if near is not None:
+            rows, given = near[0], None if given is None else given[near[1]]
         end = gaussian_em(
-            self.rows.X,
-            self.rows.sample_weight,
+            rows.X,
+            rows.sample_weight,
             params.weights,
             c.means,
             c.root,
@@ -270,6 +294,7 @@ class CompiledSweep(Sweep):
             passes=steps,
             sums=sums,
             given=given,
+            near=near is not None,
             **m_step_in_c(self.family.structure, model.prior)._asdict(),
         )
         self.passes += len(end.logliks)

@@ -16,15 +16,14 @@ from mixtura.engines.native import Array, Double, Int, Pointer, address, checked
 from mixtura.engines.threads import ordered_map
 from mixtura.families.gaussian.forms import Name
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Chunk
+from mixtura.records import NO_SHARE, Chunk
 
-# A share of a row that is none: what is left out is as much smaller than what labelled rows tell.
-_LEAST = 1e-10
 # Numbers of a line of a tile are whole vectors of the widest variant.
 _VECTOR = 8
-# Chunks at most at a time, whose tiles have at most so many numbers together, and rows that one
-# should have and may have.
-_CHUNKS, _NUMBERS, _ROWS, _MOST_ROWS = 8, 1 << 23, 1024, 1 << 16
+# Numbers at most of the tiles of one chunk, and of chunks at a time, of which there are at most so
+# many; rows that one should have and may have.
+_NUMBERS, _TOGETHER = 1 << 23, 1 << 22
+_CHUNKS, _ROWS, _MOST_ROWS = 4, 1024, 1 << 16
 # Numbers at most of responsibilities that are held at a time.
 _SHARES = 1 << 21
 # What tells the price, in multiplications of the pass; measured. A row has a share in so many
@@ -70,21 +69,31 @@ def price(rows: Source, K: int, form: Name) -> float:
     return (tiles + _SHARED * company + _LOOK * K + matrix / rows.n) / (K * density)
 
 
-def information_lost(rows: Source, params: MixtureParams, form: Name) -> Array:
+def information_lost(
+    rows: Source,
+    params: MixtureParams,
+    form: Name,
+    least: float = NO_SHARE,
+    *,
+    near: bool = False,
+) -> Array:
     """sum_i w_i Cov(f | x_i), (K, q, K, q), of what the complete data tell of each component.
 
     f holds for each component 1, y and the slopes in the free numbers of its root, all times the
-    indicator of the label, with y the row in the component's whitened units. Shares below 1e-10 are
-    none. Source: Louis (1982), J. Royal Statistical Society B 44.
+    indicator of the label, with y the row in the component's whitened units. Shares below the
+    `least` are none. Rows beside each other may be `near` each other already. Source: Louis (1982),
+    J. Royal Statistical Society B 44.
     """
     K, q = len(params.weights), numbers_told(form, rows.d)
-    count = max(1, min(_CHUNKS, _NUMBERS // (K * K * q * _padded(q)), rows.n // _ROWS))
+    count = max(1, min(_CHUNKS, _TOGETHER // (K * K * q * _padded(q)), rows.n // _ROWS))
     sums = [np.zeros((K, K, q, _padded(q))) for _ in range(count)]
     chunks = rows.chunks(min(ceil(rows.n / count), _MOST_ROWS))
     # However long the table, so many chunks and no more are at hand at a time.
     while some := list(islice(chunks, count)):
         work = zip(some, sums, strict=False)
-        deque(ordered_map(lambda each: _add_tiles(*each, params, form), work), maxlen=0)
+        deque(
+            ordered_map(lambda each: _add_tiles(*each, params, form, least, near), work), maxlen=0
+        )
     total = sums[0]
     for part in sums[1:]:
         total += part
@@ -98,7 +107,9 @@ def _padded(q: int) -> int:
     return ceil(q / _VECTOR) * _VECTOR
 
 
-def _add_tiles(chunk: Chunk, out: Array, params: MixtureParams, form: Name) -> None:
+def _add_tiles(
+    chunk: Chunk, out: Array, params: MixtureParams, form: Name, least: float, near: bool
+) -> None:
     """Add the sums of some rows to (K, K, q, numbers of a line), where the second is no later."""
     c = params.components
     mixture = params.log_weights, c.means, c.whiten, c.log_norm, form
@@ -108,9 +119,10 @@ def _add_tiles(chunk: Chunk, out: Array, params: MixtureParams, form: Name) -> N
     for x, w in _pieces(chunk, max(1, _SHARES // K)):
         shares = np.empty((len(x), K))
         gaussian_rows(x, *mixture, responsibilities=shares)
-        # Rows of one component side by side have shares in the same others.
-        order = np.argsort(shares.argmax(axis=1), kind="stable")
-        x, shares, w = x[order], shares[order], None if w is None else w[order]
+        if not near:
+            # Rows of one component side by side have shares in the same others.
+            order = np.argsort(shares.argmax(axis=1), kind="stable")
+            x, shares, w = x[order], shares[order], None if w is None else w[order]
         weight = None if w is None else checked("weights", w, (len(x),))
         asked = _Lost(
             checked("x", x, (len(x), d)),
@@ -121,7 +133,7 @@ def _add_tiles(chunk: Chunk, out: Array, params: MixtureParams, form: Name) -> N
             d,
             q,
             _padded(q),
-            _LEAST,
+            least,
             address(out),
         )
         run(library().mixtura_lost, asked)

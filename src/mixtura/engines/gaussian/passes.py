@@ -113,6 +113,7 @@ def gaussian_pass(
     *,
     single: bool = False,
     centred: bool = False,
+    near: bool = False,
 ) -> tuple[float, Array, Array, Array]:
     """One E-step over all rows of X: ``(loglik, count, first, second)``.
 
@@ -121,8 +122,11 @@ def gaussian_pass(
     shape of the form. Rows of weight zero contribute nothing, whatever they hold. With
     ``single`` the work is done in float32, whatever X holds, in twice as many lanes; rows are then
     read relative to the mixture's mean, unless float32 rows and means are ``centred`` already.
+    Where rows beside each other lie ``near`` each other components out of sight are skipped, as
+    `native/sight.h` says: counts must then be compared with the weights.
     """
     data = data_of(X, sample_weight)
+    data.near = near
     if centred:
         if not (single and data.single):
             raise ValueError("centred rows are float32 ones, for single=True")

@@ -23,7 +23,7 @@ from mixtura.engines.threads import ordered_map
 from mixtura.families.gaussian.forms import Name
 from mixtura.families.gaussian.records import GaussianStatistics
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Summary
+from mixtura.records import Array, Summary
 
 # Fewer components do not pay.
 LEAST_COMPONENTS = 32
@@ -47,6 +47,9 @@ _WORTH_TRYING = 0.75
 _WORTH_KEEPING = 0.8
 # A component with a smaller share of the rows that its weight promises makes the bound loose.
 _STARVED = 1e-3
+# Where components may be out of sight: so many at least, columns at most, and rows, which are put
+# in order first.
+_SIGHT_COMPONENTS, _SIGHT_COLUMNS, _SIGHT_ROWS = 32, 3, (1024, 1 << 20)
 # The longer a chunk, the more rows of it share a component, and the fewer sums are added up; the
 # more chunks, the more evenly threads share them.
 _ROWS_PER_COMPONENT = 256
@@ -58,6 +61,17 @@ def chunk_size(rows: int, K: int) -> int:
     """Rows in a chunk of a pruned pass."""
     size = int(np.clip(_ROWS_PER_COMPONENT * K, *_CHUNK_ROWS))
     return min(size, max(size // 4, _CHUNK_ROWS[0] // 2, -(-rows // _LEAST_CHUNKS)))
+
+
+def starved(counts: Array, expected: Array) -> bool:
+    """Whether a component holds far fewer rows than its weight says, so that bounds are loose."""
+    return bool(np.any(counts < _STARVED * expected))
+
+
+def may_hide(form: str, rows: int, d: int, K: int) -> bool:
+    """Whether components may be out of sight of blocks of rows; see `native/sight.h`."""
+    small = K < _SIGHT_COMPONENTS or rows < _SIGHT_ROWS[0]
+    return form == "full" and d <= _SIGHT_COLUMNS and not small and rows <= _SIGHT_ROWS[1]
 
 
 def has_kernel(form: str, d: int) -> bool:
@@ -157,8 +171,7 @@ class Pruning:
         total, evaluated = self._swept(params, self.labels, near)
         self.share = evaluated / (len(self.rows.X) * len(params.weights))
         assert isinstance(total.statistics, GaussianStatistics)
-        expected = params.weights * self.rows.weight
-        if np.any(total.statistics.counts < _STARVED * expected):
+        if starved(total.statistics.counts, params.weights * self.rows.weight):
             self._give_up()
             return plain()
         if self.share > _WORTH_KEEPING:

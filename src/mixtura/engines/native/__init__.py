@@ -30,7 +30,14 @@ Double = ctypes.c_double
 class Data(ctypes.Structure):
     """Rows to read, as in kernels.h."""
 
-    _fields_ = [("x", Pointer), ("weight", Pointer), ("n", Int), ("d", Int), ("single", Int)]
+    _fields_ = [
+        ("x", Pointer),
+        ("weight", Pointer),
+        ("n", Int),
+        ("d", Int),
+        ("single", Int),
+        ("near", Int),
+    ]
 
 
 @functools.cache

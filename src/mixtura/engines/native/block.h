@@ -139,6 +139,8 @@ static void block_density(struct work *w, int64_t nv)
         const struct narrow *f = &narrow_table[d];
         for (int64_t k = 0; k < K; k++) {
             const double *mean = m->means + k * d, *whiten = m->whiten + k * d * d;
+            if (w->hiding && w->hidden[k])
+                continue;
             if (w->stored)
                 f->density(w->x, B, mean, whiten, nv, w->y + k * B * d, w->shift[k],
                            w->log_p + k * B, w->best);
@@ -207,6 +209,10 @@ static void block_softmax(struct work *w, int64_t nv)
         vec cut = splat(w->cut[k]);
         int live = 0;
         fetch_ahead(w, k);
+        if (w->hiding && w->hidden[k]) {
+            w->live[k] = 0;
+            continue;
+        }
         for (int64_t v = 0; v < nv * VL; v += VL) {
             vec x = load(e + v) - load(w->best + v);
             if (!not_below(x, cut)) {

@@ -178,6 +178,18 @@ static void hold(struct work *w, const struct mixtura_data *data)
     w->held = read_rows(w, data, 0, data->n);
 }
 
+/* The pass over a whole table, of whose rows near each other more may be skipped. */
+static void pass_whole(struct work *w, const struct mixtura_data *data,
+                       const struct mixtura_model *model, struct mixtura_moments *out)
+{
+    pass_with(w, data, model, out);
+    if (sight_wanted(w, data) && sight_starved(model, out->count)) {
+        struct mixtura_data plain = *data;
+        plain.near = 0;
+        pass_with(w, &plain, model, out);
+    }
+}
+
 /* The sums at `now`, unless they are known. */
 static void first_sums(struct work *w, const struct mixtura_data *data, struct mixtura_em *e,
                        const struct mixtura_model *now)
@@ -185,7 +197,7 @@ static void first_sums(struct work *w, const struct mixtura_data *data, struct m
     if (e->given)
         pass_given(w, data, now, e->given, &e->sums);
     else if (!e->known)
-        pass_with(w, data, now, &e->sums);
+        pass_whole(w, data, now, &e->sums);
 }
 
 /* The M-step of any structure, and the numbers that its scratch holds: see structures.h. */
@@ -254,7 +266,7 @@ static int em(const struct mixtura_data *data, struct mixtura_em *e)
             hold(&s.w, data);
             first_sums(&s.w, data, e, &model);
         } else {
-            pass_with(&s.w, data, &model, &e->sums);
+            pass_whole(&s.w, data, &model, &e->sums);
             e->logliks[e->done++] = e->sums.loglik;
         }
         if (turn == e->passes)

@@ -22,6 +22,7 @@ struct mixtura_data {
     int64_t n;
     int64_t d;
     int64_t single; /* non-zero: x holds float32; 2: about what the means are about too */
+    int64_t near;   /* non-zero: rows beside each other lie near each other; see sight.h */
 };
 
 /* A mixture in whitened form. The shape of `whiten` follows `form`. */

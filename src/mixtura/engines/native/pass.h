@@ -3,6 +3,9 @@
 #define MIXTURA_PASS_H
 
 #include "moments.h"
+#ifndef ROWS_ONLY_DOUBLE
+#include "sight.h"
+#endif
 
 /* The likeliest component of each row: exp(log_p - best) is 1 there and nowhere else. */
 static void note_best(const struct work *w, int32_t *labels, const int32_t *rows, int64_t n)
@@ -41,17 +44,15 @@ static void take_origin(struct work *w, const struct mixtura_model *model)
 #endif
 }
 
-static void pass_once(struct work *w, const struct mixtura_data *data,
-                      const struct mixtura_model *model, struct mixtura_moments *out)
+/* The sums of all rows from `first` on are added. */
+static void pass_rest(struct work *w, const struct mixtura_data *data, int64_t first)
 {
-    prepare(w, model, 1);
-    w->unweighted = !data->weight;
     double heaviest = data->weight ? 0.0 : 1.0;
     for (int64_t i = 0; data->weight && i < data->n; i++)
         heaviest = data->weight[i] > heaviest ? data->weight[i] : heaviest;
     int pays = 0;
     int64_t blocks = 0, asked = 1, n;
-    for (int64_t i = 0; i < data->n; i += n) {
+    for (int64_t i = first; i < data->n; i += n) {
         /* Counts only grow, so what was negligible stays so: ask again now and then. */
         int ask = blocks++ == asked;
         if (ask) {
@@ -69,12 +70,57 @@ static void pass_once(struct work *w, const struct mixtura_data *data,
             note_best(w, w->labels + i, 0, n);
         block_moments(w, nv);
     }
+}
+
+static void pass_once(struct work *w, const struct mixtura_data *data,
+                      const struct mixtura_model *model, struct mixtura_moments *out)
+{
+    prepare(w, model, 1);
+    w->unweighted = !data->weight;
+    pass_rest(w, data, 0);
     finish(w, out);
 }
+
+#ifndef ROWS_ONLY_DOUBLE
+/* The pass where rows beside each other lie near each other; returns 0 where it is not to be had.
+ * Where the first blocks see nearly all components the others look at all. */
+static int pass_near(struct work *w, const struct mixtura_data *data,
+                     const struct mixtura_model *model, struct mixtura_moments *out)
+{
+    struct sight s;
+    if (!sight_wanted(w, data))
+        return 0;
+    prepare(w, model, 1);
+    w->unweighted = !data->weight;
+    if (sight_open(&s, w))
+        return 0;
+    int64_t i = 0, blocks = 0, hidden = 0;
+    while (i < data->n && (blocks != SIGHT_TRIED || hidden > SIGHT_WORTH * SIGHT_TRIED * w->K)) {
+        int64_t n = LEAST(LEAST(w->block, SIGHT_ROWS), data->n - i), nv = read_rows(w, data, i, n);
+        hidden += sight_block(w, &s, nv);
+        block_density(w, nv);
+        block_softmax(w, nv);
+        block_moments(w, nv);
+        i += n;
+        blocks++;
+    }
+    free(s.memory);
+    w->hiding = 0;
+    for (int64_t k = 0; k < w->K; k++)
+        w->cut[k] = EXP_LEAST;
+    pass_rest(w, data, i);
+    finish(w, out);
+    return 1;
+}
+#endif
 
 static void pass_with(struct work *w, const struct mixtura_data *data,
                       const struct mixtura_model *model, struct mixtura_moments *out)
 {
+#ifndef ROWS_ONLY_DOUBLE
+    if (pass_near(w, data, model, out))
+        return;
+#endif
     take_origin(w, model);
     w->plainly = 1;
     pass_once(w, data, model, out);

@@ -51,6 +51,8 @@ struct work {
     int32_t *some; /* K: those components that sums are taken of side by side */
     double *cut;   /* K: log densities this far below the best do not matter */
     int32_t *live; /* K: whether any in this block does */
+    int hiding;      /* whether some may be out of sight of the whole block */
+    int32_t *hidden; /* K: which, then; see sight.h */
 
     int64_t lead;   /* columns that screening looks at */
     int64_t y_rows; /* that y has room for */
@@ -131,6 +133,7 @@ static void work_carve(struct work *w, char *base, int64_t *used)
     w->raw = (int32_t *)(void *)carve(base, used, K);
     w->cut = carve(base, used, K);
     w->live = (int32_t *)(void *)carve(base, used, K);
+    w->hidden = (int32_t *)(void *)carve(base, used, K);
     w->shift = carve(base, used, K);
     w->packed = carve(base, used, w->wide ? (full ? K : 1) * wide_packed_size(ld) : 0);
     w->means = carve(base, used, K * ld);

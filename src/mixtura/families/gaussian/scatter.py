@@ -42,11 +42,14 @@ def within_components(
 
 
 def wider(prior: Any, params: GaussianParams, least: float) -> bool:
-    """Whether every `spread` is at least so much: a root costs less than eigenvalues."""
+    """Whether every `spread` is at least so much: traces and roots cost less than eigenvalues."""
     if prior.reference is None:
         return False
     if not prior.form.correlates:
         return bool(prior.spread(params).min() >= least)
+    # All S Sigma^-1 together have no eigenvalue above the sum of their traces.
+    if prior.form.trace_within(params.whiten, prior.scale, params.means.shape[1]) * least < 0.5:
+        return True
     relative = square(times(prior.units, params.root))
     try:
         np.linalg.cholesky(relative - least * np.eye(relative.shape[-1]))
