@@ -35,6 +35,8 @@ PATIENCE, MOST, AGREED, PLAIN = 4, 22, 3, 2
 MAJORITY = 0.5
 # Moves tried in a round.
 TRIED = 3
+import os
+SLACK=float(os.environ.get('SLACK','0.5')); PAIR=float(os.environ.get('PAIR','10'))
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def improve(
     if len(maker.model.guard(climb.summary, climb.params)) == len(climb.params.weights):
         return climb, 0
     here, failures, accepted = _standing(maker, climb, runs, runs.worth(maker.rows, climb)), 0, 0
-    proposals, partial = Proposals(), Partial(maker, here.resp, runs, rng)
+    proposals, partial = Proposals(), Partial(maker, here.log_joint, here.resp, runs, rng)
     failed: list[Move] = []
     patience = _patience(here.resp.shape[1], alike, runs.quick)
     while failures < patience and runs.left > 0:
@@ -73,7 +75,7 @@ def improve(
             failures += 1
             continue
         here, failures, accepted = better, 0, accepted + made
-        partial, failed = Partial(maker, here.resp, runs, rng), []
+        partial, failed = Partial(maker, here.log_joint, here.resp, runs, rng), []
     return here.climb, accepted
 
 
@@ -100,12 +102,12 @@ def _round(
     # What a narrow component promised must not stand in the way of what others do.
     failed[:] = proposals.sobered(partial, failed)
     promised = {move.touched: move.gain for move in failed}
-    moves = [
-        move
-        for move in proposals.moves(partial)
-        if move.gain > promised.get(move.touched, -np.inf) + least
-        and (move.freed is not None or move.gain > least or here.resp.shape[1] == 2)
-    ]
+    proposals.look(partial)
+    moves = _worthy(proposals.moves(), promised, least, here.resp.shape[1])
+    # Moves of narrow components are seen through before they are tried.
+    while any(not move.piece.sober for move in _distinct(moves)):
+        proposals.sobered(partial, _distinct(moves))
+        moves = _worthy(proposals.moves(), promised, least, here.resp.shape[1])
     sure = _disjoint(move for move in moves if move.gain > least)
     sure = [move for move in proposals.sobered(partial, sure) if move.gain > least]
     tries = [sure] if len(sure) > 1 else []
@@ -118,6 +120,21 @@ def _round(
         if len(together) == 1:
             failed += together
     return None, 0
+
+
+def _worthy(
+    moves: list[Move], promised: dict[frozenset[int], float], least: float, K: int
+) -> list[Move]:
+    """Those not yet tried, or that promise more than they did then."""
+    return [
+        move
+        for move in moves
+        if move.gain > promised.get(move.touched, -np.inf) + least
+        and (
+            K == 2
+            or move.gain > (PAIR * least if move.removal is None else -SLACK * move.piece.gain)
+        )
+    ]
 
 
 def _distinct(moves: list[Move]) -> list[Move]:
@@ -168,20 +185,21 @@ def _disjoint(moves: Iterable[Move]) -> list[Move]:
 
 def _moved(here: Standing, partial: Partial, moves: list[Move]) -> Array:
     """The responsibilities (n, K) after moves that touch different components."""
-    gone = [move.freed for move in moves if move.freed is not None and move.heir is None]
+    removals = [move.removal for move in moves if move.removal is not None]
     resp = here.resp.copy()
-    if gone:
+    if removals:
         joint = here.log_joint.copy()
-        joint[:, gone] = -np.inf
+        joint[:, [each.freed for each in removals]] = -np.inf
         resp = normalise(joint)[1]
-    for move in moves:
-        if move.heir is not None:
-            resp[:, move.heir] += resp[:, move.freed]
-            resp[:, move.freed] = 0.0
+    for each in removals:
+        if each.heired is not None:
+            rows, answers, parts = *partial.heired(each), list(each.heirs)
+            share = here.resp[rows][:, [each.freed, *parts]].sum(axis=1)
+            resp[np.ix_(rows, np.array(parts))] = share[:, None] * answers
     for move in moves:
         rows, answers = partial.held(move.piece.parts), partial.answers(move.piece)
         parts = list(move.piece.parts)
         share = resp[rows][:, parts].sum(axis=1)
-        places = parts if move.freed is None else [*parts, move.freed]
+        places = parts if move.removal is None else [*parts, move.removal.freed]
         resp[np.ix_(rows, np.array(places))] = share[:, None] * answers
     return resp

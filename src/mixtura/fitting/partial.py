@@ -26,6 +26,7 @@ from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
 from mixtura.fitting.parting import asked, parted
 from mixtura.fitting.starts import StartMaker
+from mixtura.models.responsibilities import normalise
 from mixtura.records import AnyArray, Array, Summary
 from mixtura.solvers.climb import Climb
 
@@ -35,6 +36,8 @@ LEAST = 0.02
 # promises most as if its last gain went on. A slow pair often leads higher: where the one went on
 # that was highest after four steps, 4 of 20 fits of a heavy-tailed table reached the best known.
 FIRST, STEPS = 8, 16
+# EM steps of those who take the rows of a component.
+AWAY = 12
 
 
 @dataclass(frozen=True)
@@ -86,20 +89,28 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What became of a set: its best fresh pair, and what one component in its place costs."""
+class Removal:
+    """What doing without a component costs in nats, and its heirs as they are then."""
 
-    piece: Piece | None
     cost: float
+    freed: int
+    heirs: tuple[int, ...]
+    heired: Any
 
 
 class Partial:
     """Partial EM around a mixture with responsibilities resp (n, K) on the sample's rows."""
 
     def __init__(
-        self, maker: StartMaker, resp: Array, runs: ShortRuns, rng: np.random.RandomState
+        self,
+        maker: StartMaker,
+        log_joint: Array,
+        resp: Array,
+        runs: ShortRuns,
+        rng: np.random.RandomState,
     ) -> None:
         self.maker, self.runs, self.rng, self.quick = maker, runs, rng, runs.quick
+        self.log_joint = log_joint
         self.shares, self.w = np.ascontiguousarray(resp.T), maker.weights
         self.places = _stacked([maker.unit_free(at) for at in range(len(maker.frames))])
         self.X = maker.rows.X.astype(np.float64, copy=False)
@@ -109,7 +120,7 @@ class Partial:
 
     def looks(
         self, sets: Sequence[tuple[int, ...]], tries: int, fresh: Sequence[bool]
-    ) -> list[Look]:
+    ) -> list[Piece | None]:
         """What becomes of each set, with so many new pairs; nothing is known of a `fresh` one."""
         told = np.array([(parts[0], parts[1] if len(parts) > 1 else -1) for parts in sets])
         drawn = asked(self.rng, np.array(fresh), tries, self.places)
@@ -118,15 +129,30 @@ class Partial:
         found = self.runs.refitted(refits) or self._refitted(sets, refits)
         return [self._look(parts, s, found) for s, parts in enumerate(sets)]
 
-    def _look(self, parts: tuple[int, ...], s: int, found: Refitted) -> Look:
-        before, merged, after = map(float, found.values[:, s])
-        if not np.isfinite(before):
-            # Nothing to compare with; without rows, nothing to lose.
-            return Look(None, np.inf if found.held[s] > 1 else 0.0)
-        piece = None
-        if np.isfinite(after):
-            piece = Piece(after - before, parts, partial(found.pair, s))
-        return Look(piece, before - merged)
+    def _look(self, parts: tuple[int, ...], s: int, found: Refitted) -> Piece | None:
+        before, _, after = map(float, found.values[:, s])
+        # Without rows there is nothing to compare with.
+        if not (np.isfinite(before) and np.isfinite(after)):
+            return None
+        return Piece(after - before, parts, partial(found.pair, s))
+
+    def without(self, j: int, heirs: tuple[int, ...]) -> Removal:
+        """What it costs to leave the rows of a component to its heirs."""
+        parts = (j, *heirs)
+        rows = self._rows(parts)[0]
+        if rows.n < 2:
+            return Removal(0.0, j, heirs, None)
+        joint = self.log_joint[self.held(parts)]
+        chosen, others = list(parts), list(heirs)
+        mixed = np.logaddexp.reduce(joint[:, chosen], axis=1)
+        total = np.asarray(rows.sample_weight)
+        prior = float((self.shares[chosen] @ self.w).sum() / self.w.sum())
+        before = float(total @ mixed - total.sum() * np.log(prior))
+        left = np.ascontiguousarray(normalise(joint[:, others])[1])
+        found = self._fitted(rows, left, AWAY)
+        if found is None:
+            return Removal(np.inf, j, heirs, None)
+        return Removal(before - found.summary.loglik, j, heirs, found.params)
 
     def sobered(self, piece: Piece) -> Piece:
         """The same, its gain that of components none of which is narrow."""
@@ -143,6 +169,11 @@ class Partial:
     def answers(self, piece: Piece) -> Array:
         """The responsibilities of a piece's new components, which sum to 1 in each of its rows."""
         return self.runs.answered(self.X[self.held(piece.parts)], piece.pair())[1]
+
+    def heired(self, removal: Removal) -> tuple[AnyArray, Array]:
+        """Which rows the heirs of a component share with it, and their responsibilities there."""
+        rows = self.held((removal.freed, *removal.heirs))
+        return rows, self.runs.answered(self.X[rows], removal.heired)[1]
 
     def held(self, parts: tuple[int, ...], least: float = LEAST) -> AnyArray:
         """Which rows a set holds more than this share of."""
