@@ -5,8 +5,8 @@ EM of the components of S alone, over rows whose weights are multiplied by R, is
 Ueda, Nakano, Ghahramani & Hinton (2000), Split and merge EM algorithm, Neural Computation 12. By
 Jensen's inequality what it gains, sum_i w_i R_i log(p_S,new / p_S,old), is at most what the whole
 mixture gains, and gains of sets that share no component add. So one look at a table says of every
-component what splitting it would bring and what doing without it would cost, at the price of a few
-passes of two components.
+component what splitting it would bring, at the price of a few passes of two components, and what
+doing without it would cost (`removals`).
 
 What a set becomes is written as responsibilities, whose M-step is the new mixture, so it serves any
 family. Where components share parameters the gains are no bounds: a set is fitted with its own.
@@ -26,7 +26,6 @@ from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
 from mixtura.fitting.parting import asked, parted
 from mixtura.fitting.starts import StartMaker
-from mixtura.models.responsibilities import normalise
 from mixtura.records import AnyArray, Array, Summary
 from mixtura.solvers.climb import Climb
 
@@ -36,8 +35,6 @@ LEAST = 0.02
 # promises most as if its last gain went on. A slow pair often leads higher: where the one went on
 # that was highest after four steps, 4 of 20 fits of a heavy-tailed table reached the best known.
 FIRST, STEPS = 8, 16
-# EM steps of those who take the rows of a component.
-AWAY = 12
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,9 @@ class ShortRuns(Protocol):
 
     @property
     def left(self) -> float: ...
+
+    @property
+    def spare(self) -> float: ...
 
     @property
     def quick(self) -> bool: ...
@@ -88,29 +88,13 @@ class Piece:
     sober: bool = False
 
 
-@dataclass(frozen=True)
-class Removal:
-    """What doing without a component costs in nats, and its heirs as they are then."""
-
-    cost: float
-    freed: int
-    heirs: tuple[int, ...]
-    heired: Any
-
-
 class Partial:
     """Partial EM around a mixture with responsibilities resp (n, K) on the sample's rows."""
 
     def __init__(
-        self,
-        maker: StartMaker,
-        log_joint: Array,
-        resp: Array,
-        runs: ShortRuns,
-        rng: np.random.RandomState,
+        self, maker: StartMaker, resp: Array, runs: ShortRuns, rng: np.random.RandomState
     ) -> None:
         self.maker, self.runs, self.rng, self.quick = maker, runs, rng, runs.quick
-        self.log_joint = log_joint
         self.shares, self.w = np.ascontiguousarray(resp.T), maker.weights
         self.places = _stacked([maker.unit_free(at) for at in range(len(maker.frames))])
         self.X = maker.rows.X.astype(np.float64, copy=False)
@@ -121,7 +105,7 @@ class Partial:
     def looks(
         self, sets: Sequence[tuple[int, ...]], tries: int, fresh: Sequence[bool]
     ) -> list[Piece | None]:
-        """What becomes of each set, with so many new pairs; nothing is known of a `fresh` one."""
+        """The best of so many new pairs of each set, if any; nothing is known of a `fresh` one."""
         told = np.array([(parts[0], parts[1] if len(parts) > 1 else -1) for parts in sets])
         drawn = asked(self.rng, np.array(fresh), tries, self.places)
         steps = FIRST, STEPS
@@ -132,27 +116,12 @@ class Partial:
     def _look(self, parts: tuple[int, ...], s: int, found: Refitted) -> Piece | None:
         before, _, after = map(float, found.values[:, s])
         # Without rows there is nothing to compare with.
-        if not (np.isfinite(before) and np.isfinite(after)):
-            return None
-        return Piece(after - before, parts, partial(found.pair, s))
+        known = np.isfinite(before) and np.isfinite(after)
+        return Piece(after - before, parts, partial(found.pair, s)) if known else None
 
-    def without(self, j: int, heirs: tuple[int, ...]) -> Removal:
-        """What it costs to leave the rows of a component to its heirs."""
-        parts = (j, *heirs)
-        rows = self._rows(parts)[0]
-        if rows.n < 2:
-            return Removal(0.0, j, heirs, None)
-        joint = self.log_joint[self.held(parts)]
-        chosen, others = list(parts), list(heirs)
-        mixed = np.logaddexp.reduce(joint[:, chosen], axis=1)
-        total = np.asarray(rows.sample_weight)
-        prior = float((self.shares[chosen] @ self.w).sum() / self.w.sum())
-        before = float(total @ mixed - total.sum() * np.log(prior))
-        left = np.ascontiguousarray(normalise(joint[:, others])[1])
-        found = self._fitted(rows, left, AWAY)
-        if found is None:
-            return Removal(np.inf, j, heirs, None)
-        return Removal(before - found.summary.loglik, j, heirs, found.params)
+    def refit(self, chosen: AnyArray, mass: Array, resp: Array, steps: int) -> Part | None:
+        """So many EM steps over some rows with these weights; None where they fail."""
+        return self._fitted(Rows(self.X[chosen], mass), resp, steps)
 
     def sobered(self, piece: Piece) -> Piece:
         """The same, its gain that of components none of which is narrow."""
@@ -169,11 +138,6 @@ class Partial:
     def answers(self, piece: Piece) -> Array:
         """The responsibilities of a piece's new components, which sum to 1 in each of its rows."""
         return self.runs.answered(self.X[self.held(piece.parts)], piece.pair())[1]
-
-    def heired(self, removal: Removal) -> tuple[AnyArray, Array]:
-        """Which rows the heirs of a component share with it, and their responsibilities there."""
-        rows = self.held((removal.freed, *removal.heirs))
-        return rows, self.runs.answered(self.X[rows], removal.heired)[1]
 
     def held(self, parts: tuple[int, ...], least: float = LEAST) -> AnyArray:
         """Which rows a set holds more than this share of."""

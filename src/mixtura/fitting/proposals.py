@@ -7,28 +7,31 @@ move looks at few of them, and a round after none adds fresh tries to what the l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from mixtura.fitting.partial import Partial, Piece, Removal
+from mixtura.fitting.partial import Partial, Piece
+from mixtura.fitting.removals import Removal, plain_removals, removals
 from mixtura.records import Array
 
 # Fresh pairs tried in the place of each component, and of each two that overlap most; without a
 # kernel for partial EM one each.
 TRIES = 4
+# Two that overlap are looked at again in each so many of the rounds: there is less to find.
+PAIRS = 3
 # The most promising splits and removals, of which moves are made.
 BEST = 10
 # A component has changed when this share of its rows has come or gone.
 CHANGED = 0.1
-# The heirs of a component are at most so many that take more than this share of its rows.
-HEIRS, TAKEN = 4, 0.05
 
 
 @dataclass(frozen=True)
 class Move:
-    """A piece, and the removal that its second component comes from; without one a pair begins
-    anew. gain is what it promises in nats."""
+    """A piece, and the removal that gives it its second component: None where a pair begins anew.
+
+    gain is what it promises in nats.
+    """
 
     gain: float
     piece: Piece
@@ -36,96 +39,41 @@ class Move:
 
     @property
     def touched(self) -> frozenset[int]:
-        removal = self.removal
-        others = () if removal is None else (removal.freed, *removal.heirs)
+        others = () if self.removal is None else self.removal.parts
         return frozenset((*self.piece.parts, *others))
 
 
 class Proposals:
-    """The moves from a mixture, and from those that it becomes."""
+    """The moves from a mixture, and from those that it becomes.
 
-    def __init__(self) -> None:
+    Only `thorough` ones ask what removals cost whose heirs are fitted anew.
+    """
+
+    def __init__(self, thorough: bool) -> None:
+        self.thorough = thorough
         self.shares: Array | None = None
         self.pieces: dict[tuple[int, ...], Piece] = {}
         self.removals: dict[int, Removal] = {}
+        self.rounds = 0
 
-    def look(self, partial: Partial) -> None:
-        """Find out what can be done about components that have changed, else try all again."""
+    def look(self, partial: Partial, log_joint: Array) -> None:
+        """What is new is looked at, and where nothing is, everything again."""
         self._forget(partial)
-        w, shares = partial.w, partial.shares
-        K = len(shares)
-        nearest = self._nearest(w, shares)
-        # In a round after a move only what is new is looked at, if anything is.
+        K = len(partial.shares)
+        nearest = self._nearest(partial.w, partial.shares)
         some = {k for k in range(K) if (k,) not in self.pieces} or set(range(K))
+        self.rounds = self.rounds + 1 if len(some) == K else 0
+        again = some if self.rounds % PAIRS == 0 or K == 2 else set()
         pairs = {(min(j, heir), max(j, heir)) for j, heir in enumerate(nearest.tolist())}
-        new = [pair for pair in sorted(pairs) if some & {*pair} or pair not in self.pieces]
-        self._look(partial, [*((k,) for k in sorted(some)), *new], TRIES if partial.quick else 1)
-        if K > 2:
-            missing = [j for j in range(K) if j not in self.removals]
-            takers = self._takers(w, shares) if missing else []
-            for j in missing:
-                self.removals[j] = partial.without(j, takers[j])
-
-    def sobered(self, partial: Partial, moves: list[Move]) -> list[Move]:
-        """The same with what their pieces gain without narrow components."""
-        sober = []
-        for move in moves:
-            piece = self._sober(partial, move.piece.parts)
-            gain = move.gain + piece.gain - move.piece.gain
-            sober.append(replace(move, piece=piece, gain=gain))
-        return sober
-
-    def _sober(self, partial, parts):
-        piece = self.pieces[parts]
-        if not piece.sober:
-            piece = self.pieces[parts] = partial.sobered(piece)
-        return piece
-
-    def _look(self, partial: Partial, sets: Sequence[tuple[int, ...]], tries: int) -> None:
-        fresh = [parts not in self.pieces for parts in sets]
-        for parts, piece in zip(sets, partial.looks(sets, tries, fresh), strict=True):
-            known = self.pieces.get(parts)
-            if piece is None or (known is not None and piece.gain <= known.gain):
-                continue
-            if known is not None and known.sober:
-                piece = partial.sobered(piece)
-                if piece.gain <= known.gain:
-                    continue
-            self.pieces[parts] = piece
-
-    def _forget(self, partial: Partial) -> None:
-        """What was found out about components that have changed."""
-        if self.shares is not None and self.shares is not partial.shares:
-            mass = partial.shares @ partial.w
-            change = np.abs(partial.shares - self.shares) @ partial.w
-            stale = {int(k) for k in np.flatnonzero(change > CHANGED * mass)}
-            self.pieces = {key: each for key, each in self.pieces.items() if not stale & set(key)}
-            self.removals = {
-                key: each
-                for key, each in self.removals.items()
-                if not stale & {key, *each.heirs}
-            }
-        self.shares = partial.shares
-
-    def _nearest(self, w: Array, resp: Array) -> Array:
-        """The component that each overlaps with most (K,), by the cosine of their shares."""
-        shared = (resp * w) @ resp.T
-        size = np.sqrt(np.maximum(np.diag(shared), 1e-300))
-        alike = shared / size / size[:, None] - 2.0 * np.eye(len(resp))
-        return np.asarray(alike.argmax(axis=1))
-
-    def _takers(self, w: Array, shares: Array) -> list[tuple[int, ...]]:
-        """Who would take the rows of each component: those who take most."""
-        left = np.maximum(1.0 - shares, 1e-10)
-        taken = (w * shares / left) @ shares.T
-        np.fill_diagonal(taken, 0.0)
-        total = taken.sum(axis=1)
-        found = []
-        for j, row in enumerate(taken):
-            order = np.argsort(-row, kind="stable")[:HEIRS]
-            some = [int(k) for k in order if row[k] > TAKEN * total[j]] or [int(order[0])]
-            found.append(tuple(sorted(some)))
-        return found
+        new = [pair for pair in sorted(pairs) if again & {*pair} or pair not in self.pieces]
+        self._try(partial, [*((k,) for k in sorted(some)), *new], TRIES if partial.quick else 1)
+        missing = [j for j in range(K) if j not in self.removals]
+        # Of two components there is none to split when one has gone.
+        if missing and K > 2:
+            costs = (
+                removals(partial, log_joint, missing) if self.thorough else plain_removals(partial)
+            )
+            self.removals.update((each.freed, each) for each in costs)
 
     def moves(self) -> list[Move]:
         """The most promising first."""
@@ -137,3 +85,45 @@ class Proposals:
                 if piece.parts[0] != removal.freed:
                     moves.append(Move(piece.gain - removal.cost, piece, removal))
         return sorted(moves, key=lambda each: -each.gain)
+
+    def sober(self, partial: Partial, moves: Sequence[Move]) -> list[Move]:
+        """The same with what their pieces gain without narrow components."""
+        for move in moves:
+            piece = self.pieces[move.piece.parts]
+            if not piece.sober:
+                self.pieces[piece.parts] = partial.sobered(piece)
+        return [self._now(move) for move in moves]
+
+    def _now(self, move: Move) -> Move:
+        piece = self.pieces[move.piece.parts]
+        return Move(move.gain + piece.gain - move.piece.gain, piece, move.removal)
+
+    def _try(self, partial: Partial, sets: Sequence[tuple[int, ...]], tries: int) -> None:
+        fresh = [parts not in self.pieces for parts in sets]
+        for parts, piece in zip(sets, partial.looks(sets, tries, fresh), strict=True):
+            known = self.pieces.get(parts)
+            if piece is None or (known is not None and piece.gain <= known.gain):
+                continue
+            # What is known without narrow components is compared with the like.
+            if known is not None and known.sober:
+                piece = partial.sobered(piece)
+            if known is None or piece.gain > known.gain:
+                self.pieces[parts] = piece
+
+    def _forget(self, partial: Partial) -> None:
+        """What was found out about components that have changed."""
+        if self.shares is not None and self.shares is not partial.shares:
+            mass = partial.shares @ partial.w
+            change = np.abs(partial.shares - self.shares) @ partial.w
+            stale = {int(k) for k in np.flatnonzero(change > CHANGED * mass)}
+            self.pieces = {key: each for key, each in self.pieces.items() if not stale & {*key}}
+            kept = (each for each in self.removals.values() if not stale & {*each.parts})
+            self.removals = {each.freed: each for each in kept}
+        self.shares = partial.shares
+
+    def _nearest(self, w: Array, resp: Array) -> Array:
+        """The component that each overlaps with most (K,), by the cosine of their shares."""
+        shared = (resp * w) @ resp.T
+        size = np.sqrt(np.maximum(np.diag(shared), 1e-300))
+        alike = shared / size / size[:, None] - 2.0 * np.eye(len(resp))
+        return np.asarray(alike.argmax(axis=1))

@@ -21,8 +21,9 @@ from mixtura.engines.base import RowOutputs, Sweep
 from mixtura.engines.choose import fill
 from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
-from mixtura.fitting.budget import CALL, pass_work
+from mixtura.fitting.budget import CALL, LEAST, pass_work
 from mixtura.fitting.entrants import Entrants
+from mixtura.fitting.hope import NOTABLE
 from mixtura.fitting.moves import GAIN, improve
 from mixtura.fitting.partial import Part
 from mixtura.fitting.role_moves import exchanged, freely
@@ -127,6 +128,11 @@ class Race:
         """Multiplications that the search may still take; none when its time is over."""
         return 0.0 if self.clock.passed else self.allowed - self.work
 
+    @property
+    def spare(self) -> float:
+        """Those that it may take where starts disagree, up to a fifth of a second in all."""
+        return min(self.left, LEAST - self.work)
+
     @cached_property
     def entrants(self) -> Entrants:
         """The starts."""
@@ -156,6 +162,7 @@ class Race:
     def answered(self, X: Array, params: Any) -> tuple[Array, Array]:
         """(log pi_k + log p(x_i | k), responsibilities) of rows, each (n, K)."""
         model = self.maker.model
+        self.work += pass_work(model, params, len(X))
         if not self.quick:
             joint = model.log_joint(X, params)
             return joint, normalise(joint)[1]
@@ -237,6 +244,7 @@ class Race:
 
     def worth(self, rows: Rows, climb: Climb | Part) -> float:
         """Log-likelihood per row of these rows, narrow components made as wide as the others."""
+        self.work += 0.5 * CALL  # it is looked at in the interpreter
         model, also = self.maker.model, [spike.component for spike in self.spurious(climb)]
         sober = model.sobered(climb.summary, climb.params, also)
         if sober is climb.params:
@@ -269,8 +277,17 @@ class Race:
         assert winner.climb is not None
         alike = [other.worth > winner.worth - GAIN for other in others]
         share = float(np.mean(alike)) if others and not self.entrants.wide else 0.0
-        climb, self.moves = improve(self.maker, winner.climb, self, self.rng, share)
+        climb, self.moves = improve(
+            self.maker, winner.climb, self, self.rng, share, self._alone(winner, others)
+        )
         return self._led(winner, climb)
+
+    def _alone(self, winner: Runner, others: list[Runner]) -> bool:
+        """Whether no other start came near, and no other scale will be searched."""
+        climb = winner.climb
+        assert climb is not None
+        near = any(other.worth > winner.worth - NOTABLE for other in others)
+        return not near and self.maker.model.finer(climb.summary, climb.params) is None
 
     def _led(self, winner: Runner, climb: Climb) -> Runner:
         """The winner where a move has led it."""
