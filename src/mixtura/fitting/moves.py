@@ -41,6 +41,8 @@ PATIENCE, MOST, AGREED, PLAIN = 4, 22, 3, 2
 MAJORITY = 0.5
 # Moves tried in a round.
 TRIED = 3
+# Of so few components starts and quick moves find what there is.
+FEW = 3
 # A pair that begins anew must promise so many times as much, for EM as it is may bring a little.
 ANEW = 10
 # Where the search goes on: rounds without gain before it leaves a mixture, and before it leaves one
@@ -62,17 +64,17 @@ class Standing:
 class Walk:
     """Rounds of moves from one mixture, and from those that it becomes.
 
-    hope    whether the search goes on, None where it ends with its patience
-    agreed  whether another start led there too: then looks are quick
-    lost    the highest ends of trials that did not gain, the best last
-    met     the heights where walks ended
+    thorough  whether what moves promise is found out with care before they are tried
+    hope      whether the search goes on, None where it ends with its patience
+    lost      the highest ends of trials that did not gain, the best last
+    met       the heights where walks ended
     """
 
     maker: StartMaker
     runs: ShortRuns
     rng: np.random.RandomState
+    thorough: bool
     hope: Hope | None
-    agreed: bool
     lost: list[tuple[float, Climb]] = field(default_factory=list)
     met: list[float] = field(default_factory=list)
 
@@ -83,7 +85,7 @@ class Walk:
     def on(self, here: Standing, patience: int, longest: int) -> tuple[Standing, int]:
         """(where moves lead from here, how many) until so many rounds in a row gain nothing, or
         `longest` where there is hope."""
-        failures, accepted, proposals = 0, 0, Proposals(thorough=not self.agreed)
+        failures, accepted, proposals = 0, 0, Proposals(self.thorough)
         failed: list[Move] = []
         mark = here.worth
         partial = Partial(self.maker, here.resp, self.runs, self.rng)
@@ -96,8 +98,8 @@ class Walk:
                 failures += 1
                 continue
             here, accepted = better, accepted + made
-            # Without hope a notable gain alone is a reason to go on.
-            if self.hope is not None or here.worth > mark + NOTABLE:
+            # Near other starts only a notable gain is a reason to begin to count anew.
+            if not self.thorough or self.hope is not None or here.worth > mark + NOTABLE:
                 failures, mark = 0, here.worth
             if any(abs(here.worth - height) < GAIN for height in self.met):
                 break
@@ -136,7 +138,9 @@ def improve(
     if len(maker.model.guard(climb.summary, climb.params)) == len(climb.params.weights):
         return climb, 0
     worth = runs.worth(maker.rows, climb)
-    walk = Walk(maker, runs, rng, Hope() if alone and runs.quick else None, alike > 0)
+    many = len(climb.params.weights) > FEW
+    thorough = runs.small and runs.quick and many and alike == 0
+    walk = Walk(maker, runs, rng, thorough, Hope() if alone and thorough else None)
     here = walk.standing(climb, worth)
     best, accepted = walk.on(here, _patience(here.resp.shape[1], alike, runs.quick), LONG)
     while walk.lost and walk.hope is not None and walk.hope.there and runs.spare > 0:
@@ -167,7 +171,7 @@ def _round(
     promised = {move.touched: move.gain for move in failed}
     proposals.look(partial, here.log_joint)
     moves = _untried(proposals, promised, least)
-    while not walk.agreed and any(not move.piece.sober for move in _distinct(moves)):
+    while walk.thorough and any(not move.piece.sober for move in _distinct(moves)):
         proposals.sober(partial, _distinct(moves))
         moves = _untried(proposals, promised, least)
     sure = _disjoint(move for move in moves if move.gain > least)
@@ -244,13 +248,17 @@ def _disjoint(moves: Iterable[Move]) -> list[Move]:
 def _moved(here: Standing, partial: Partial, moves: list[Move]) -> Array:
     """The responsibilities (n, K) after moves that touch different components."""
     removals = [move.removal for move in moves if move.removal is not None]
+    gone = [each.freed for each in removals if each.mixture is not None or not each.heirs]
     resp = here.resp.copy()
-    if removals:
+    if gone:
         joint = here.log_joint.copy()
-        joint[:, [removal.freed for removal in removals]] = -np.inf
+        joint[:, gone] = -np.inf
         resp = normalise(joint)[1]
     for removal in removals:
-        if removal.mixture is not None:
+        if removal.freed not in gone:
+            resp[:, removal.heirs[0]] += resp[:, removal.freed]
+            resp[:, removal.freed] = 0.0
+        elif removal.mixture is not None:
             rows, answers = inherited(partial, removal)
             share = here.resp[rows][:, removal.parts].sum(axis=1)
             resp[np.ix_(rows, np.array(removal.heirs))] = share[:, None] * answers

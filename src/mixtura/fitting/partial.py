@@ -55,6 +55,9 @@ class ShortRuns(Protocol):
     def spare(self) -> float: ...
 
     @property
+    def small(self) -> bool: ...
+
+    @property
     def quick(self) -> bool: ...
 
     def begun(self, rows: Rows, resp: Array, params: Any, steps: int) -> Climb: ...
@@ -88,6 +91,14 @@ class Piece:
     sober: bool = False
 
 
+@dataclass(frozen=True)
+class Look:
+    """What became of a set: its best fresh pair, and what one component in its place costs."""
+
+    piece: Piece | None
+    cost: float
+
+
 class Partial:
     """Partial EM around a mixture with responsibilities resp (n, K) on the sample's rows."""
 
@@ -104,8 +115,8 @@ class Partial:
 
     def looks(
         self, sets: Sequence[tuple[int, ...]], tries: int, fresh: Sequence[bool]
-    ) -> list[Piece | None]:
-        """The best of so many new pairs of each set, if any; nothing is known of a `fresh` one."""
+    ) -> list[Look]:
+        """What becomes of each set, with so many new pairs; nothing is known of a `fresh` one."""
         told = np.array([(parts[0], parts[1] if len(parts) > 1 else -1) for parts in sets])
         drawn = asked(self.rng, np.array(fresh), tries, self.places)
         steps = FIRST, STEPS
@@ -113,11 +124,15 @@ class Partial:
         found = self.runs.refitted(refits) or self._refitted(sets, refits)
         return [self._look(parts, s, found) for s, parts in enumerate(sets)]
 
-    def _look(self, parts: tuple[int, ...], s: int, found: Refitted) -> Piece | None:
-        before, _, after = map(float, found.values[:, s])
-        # Without rows there is nothing to compare with.
-        known = np.isfinite(before) and np.isfinite(after)
-        return Piece(after - before, parts, partial(found.pair, s)) if known else None
+    def _look(self, parts: tuple[int, ...], s: int, found: Refitted) -> Look:
+        before, merged, after = map(float, found.values[:, s])
+        if not np.isfinite(before):
+            # Nothing to compare with; without rows, nothing to lose.
+            return Look(None, np.inf if found.held[s] > 1 else 0.0)
+        piece = None
+        if np.isfinite(after):
+            piece = Piece(after - before, parts, partial(found.pair, s))
+        return Look(piece, before - merged)
 
     def refit(self, chosen: AnyArray, mass: Array, resp: Array, steps: int) -> Part | None:
         """So many EM steps over some rows with these weights; None where they fail."""

@@ -54,6 +54,7 @@ class Proposals:
         self.shares: Array | None = None
         self.pieces: dict[tuple[int, ...], Piece] = {}
         self.removals: dict[int, Removal] = {}
+        self.merged: dict[tuple[int, int], float] = {}
         self.rounds = 0
 
     def look(self, partial: Partial, log_joint: Array) -> None:
@@ -65,15 +66,17 @@ class Proposals:
         self.rounds = self.rounds + 1 if len(some) == K else 0
         again = some if self.rounds % PAIRS == 0 or K == 2 else set()
         pairs = {(min(j, heir), max(j, heir)) for j, heir in enumerate(nearest.tolist())}
-        new = [pair for pair in sorted(pairs) if again & {*pair} or pair not in self.pieces]
+        new = [pair for pair in sorted(pairs) if again & {*pair} or pair not in self.merged]
         self._try(partial, [*((k,) for k in sorted(some)), *new], TRIES if partial.quick else 1)
-        missing = [j for j in range(K) if j not in self.removals]
         # Of two components there is none to split when one has gone.
-        if missing and K > 2:
-            costs = (
-                removals(partial, log_joint, missing) if self.thorough else plain_removals(partial)
+        if K > 2:
+            missing = [j for j in range(K) if j not in self.removals]
+            found = (
+                removals(partial, log_joint, missing)
+                if self.thorough
+                else plain_removals(partial, nearest, self.merged)
             )
-            self.removals.update((each.freed, each) for each in costs)
+            self.removals.update((each.freed, each) for each in found)
 
     def moves(self) -> list[Move]:
         """The most promising first."""
@@ -82,7 +85,7 @@ class Proposals:
         moves = [Move(piece.gain, piece) for piece in pieces if len(piece.parts) == 2]
         for piece in [each for each in pieces if len(each.parts) == 1][:BEST]:
             for removal in costs:
-                if piece.parts[0] != removal.freed:
+                if piece.parts[0] not in removal.gone:
                     moves.append(Move(piece.gain - removal.cost, piece, removal))
         return sorted(moves, key=lambda each: -each.gain)
 
@@ -100,8 +103,11 @@ class Proposals:
 
     def _try(self, partial: Partial, sets: Sequence[tuple[int, ...]], tries: int) -> None:
         fresh = [parts not in self.pieces for parts in sets]
-        for parts, piece in zip(sets, partial.looks(sets, tries, fresh), strict=True):
+        for parts, look in zip(sets, partial.looks(sets, tries, fresh), strict=True):
             known = self.pieces.get(parts)
+            if len(parts) == 2:
+                self.merged[parts] = look.cost
+            piece = look.piece
             if piece is None or (known is not None and piece.gain <= known.gain):
                 continue
             # What is known without narrow components is compared with the like.
@@ -117,6 +123,7 @@ class Proposals:
             change = np.abs(partial.shares - self.shares) @ partial.w
             stale = {int(k) for k in np.flatnonzero(change > CHANGED * mass)}
             self.pieces = {key: each for key, each in self.pieces.items() if not stale & {*key}}
+            self.merged = {key: each for key, each in self.merged.items() if not stale & {*key}}
             kept = (each for each in self.removals.values() if not stale & {*each.parts})
             self.removals = {each.freed: each for each in kept}
         self.shares = partial.shares

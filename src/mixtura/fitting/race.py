@@ -21,7 +21,7 @@ from mixtura.engines.base import RowOutputs, Sweep
 from mixtura.engines.choose import fill
 from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
-from mixtura.fitting.budget import CALL, LEAST, pass_work
+from mixtura.fitting.budget import CALL, CLIMB, LEAST, pass_work
 from mixtura.fitting.entrants import Entrants
 from mixtura.fitting.hope import NOTABLE
 from mixtura.fitting.moves import GAIN, improve
@@ -44,6 +44,8 @@ HORIZON = 50
 # Where every component of so many starts is narrow the race ends: there is no width to lend, so
 # what tells starts apart are made-up ones.
 HOPELESS = 3
+# Where so many ordinary climbs take no longer than a search always may, it goes into detail.
+CLIMBS = 10
 
 OpenSweep = Callable[[Any, Source], Sweep]
 
@@ -132,6 +134,11 @@ class Race:
     def spare(self) -> float:
         """Those that it may take where starts disagree, up to a fifth of a second in all."""
         return min(self.left, LEAST - self.work)
+
+    @cached_property
+    def small(self) -> bool:
+        """Whether a fifth of a second is many ordinary climbs."""
+        return max(self.allowed, CLIMBS * CLIMB * self._whole) <= LEAST
 
     @cached_property
     def entrants(self) -> Entrants:
@@ -283,11 +290,15 @@ class Race:
         return self._led(winner, climb)
 
     def _alone(self, winner: Runner, others: list[Runner]) -> bool:
-        """Whether no other start came near, and no other scale will be searched."""
+        """Whether no other start came near, and no other scale will be searched.
+
+        Where rows are fewer than parameters moves lead nowhere."""
         climb = winner.climb
         assert climb is not None
         near = any(other.worth > winner.worth - NOTABLE for other in others)
-        return not near and self.maker.model.finer(climb.summary, climb.params) is None
+        if near or self.entrants.wide:
+            return False
+        return self.maker.model.finer(climb.summary, climb.params) is None
 
     def _led(self, winner: Runner, climb: Climb) -> Runner:
         """The winner where a move has led it."""

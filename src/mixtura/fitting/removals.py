@@ -7,7 +7,7 @@ and far less than with heirs that stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from mixtura.records import AnyArray, Array
 
 # The heirs are at most so many, each of which takes more than this share of the rows.
 HEIRS, TAKEN = 4, 0.05
-# EM steps of the heirs; without a kernel for it one.
+# EM steps of the heirs.
 STEPS = 12
 # What a row holds of other components at least, to say where it would go.
 TINY = 1e-10
@@ -27,8 +27,8 @@ TINY = 1e-10
 
 @dataclass(frozen=True)
 class Removal:
-    """What it costs in nats to be without a component, and the mixture of its heirs there; None
-    where they are left as they are."""
+    """What it costs in nats to be without a component, its heirs, and their mixture where they
+    are fitted anew; without heirs its rows are left to all others."""
 
     cost: float
     freed: int
@@ -40,6 +40,11 @@ class Removal:
         """All components that it concerns."""
         return (self.freed, *self.heirs)
 
+    @property
+    def gone(self) -> tuple[int, ...]:
+        """Those that are no longer what is known of them."""
+        return self.parts if self.mixture is None else (self.freed,)
+
 
 def removals(partial: Partial, log_joint: Array, which: Sequence[int]) -> list[Removal]:
     """Of each of some components, whose log joint densities with the rows are (n, K)."""
@@ -47,10 +52,18 @@ def removals(partial: Partial, log_joint: Array, which: Sequence[int]) -> list[R
     return [_removal(partial, log_joint, j, heirs[j]) for j in which]
 
 
-def plain_removals(partial: Partial) -> list[Removal]:
-    """Of each component, all others left as they are: -sum_i w_i log(1 - r_ij), in no time."""
-    costs = -np.log1p(-np.minimum(partial.shares, 1 - TINY)) @ partial.w
-    return [Removal(float(cost), j) for j, cost in enumerate(costs)]
+def plain_removals(
+    partial: Partial, nearest: AnyArray, merged: Mapping[tuple[int, int], float]
+) -> list[Removal]:
+    """Of each component, in no time: its rows left to all others as they are, or to the nearest,
+    the two of them made one at the cost that is known of each pair."""
+    alone = -(np.log1p(-np.minimum(partial.shares, 1 - 1e-12)) @ partial.w)
+    found = []
+    for j, heir in enumerate(nearest.tolist()):
+        cost = merged[min(j, heir), max(j, heir)]
+        joined = Removal(cost, j, (heir,))
+        found.append(joined if cost < alone[j] else Removal(float(alone[j]), j))
+    return found
 
 
 def heirs_of(shares: Array, w: Array) -> list[tuple[int, ...]]:
@@ -82,7 +95,7 @@ def _removal(partial: Partial, log_joint: Array, j: int, heirs: tuple[int, ...])
     now = np.logaddexp.reduce(joint[:, [j, *heirs]], axis=1)
     part = np.log((shares @ partial.w).sum() / partial.w.sum())
     resp = np.ascontiguousarray(normalise(joint[:, list(heirs)])[1])
-    then = partial.refit(chosen, mass, resp, STEPS if partial.quick else 1)
+    then = partial.refit(chosen, mass, resp, STEPS)
     if then is None:
         return Removal(np.inf, j, heirs)
     return Removal(float(mass @ (now - part)) - then.summary.loglik, j, heirs, then.params)
