@@ -113,10 +113,9 @@ class Walk:
             self.lost = sorted([*self.lost, (worth, trial)], key=lambda each: each[0])[-KEPT:]
 
     def _further(self, failures: int, patience: int, longest: int) -> bool:
-        if failures < patience:
-            return self.runs.left > 0
         hope = self.hope
-        return hope is not None and failures < longest and hope.there and self.runs.spare > 0
+        hopeful = hope is not None and failures < longest and hope.there
+        return self.runs.left > 0 and (failures < patience or hopeful)
 
 
 def improve(
@@ -143,7 +142,7 @@ def improve(
     walk = Walk(maker, runs, rng, thorough, Hope() if alone and thorough else None)
     here = walk.standing(climb, worth)
     best, accepted = walk.on(here, _patience(here.resp.shape[1], alike, runs.quick), LONG)
-    while walk.lost and walk.hope is not None and walk.hope.there and runs.spare > 0:
+    while walk.lost and walk.hope is not None and walk.hope.there and runs.left > 0:
         worth, trial = walk.lost.pop()
         here, made = walk.on(walk.standing(trial, worth), 0, ASIDE)
         if here.worth > best.worth + GAIN:

@@ -52,9 +52,6 @@ class ShortRuns(Protocol):
     def left(self) -> float: ...
 
     @property
-    def spare(self) -> float: ...
-
-    @property
     def small(self) -> bool: ...
 
     @property

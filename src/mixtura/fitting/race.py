@@ -130,11 +130,6 @@ class Race:
         """Multiplications that the search may still take; none when its time is over."""
         return 0.0 if self.clock.passed else self.allowed - self.work
 
-    @property
-    def spare(self) -> float:
-        """Those that it may take where starts disagree, up to a fifth of a second in all."""
-        return min(self.left, LEAST - self.work)
-
     @cached_property
     def small(self) -> bool:
         """Whether a fifth of a second is many ordinary climbs."""
