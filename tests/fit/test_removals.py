@@ -62,7 +62,7 @@ def test_hope_is_the_mean_of_a_beta_law() -> None:
 
 @pytest.mark.parametrize("seed", [101, 106, 109])
 def test_a_search_goes_on_where_starts_disagree(seed: int) -> None:
-    """Ends of these seeds were 0.007 per row or more lower when four rounds without gain ended a search."""
+    """With four rounds without gain as its end these seeds were 0.007 per row or more lower."""
     X = Cell("anisotropic", 2000, 2, 6, 2.0).table()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -111,7 +111,7 @@ class Proposals:
             if piece is None or (known is not None and piece.gain <= known.gain):
                 continue
             # What is known without narrow components is compared with the like.
-            if known is not None and known.sober:
+            if self.thorough and known is not None and known.sober:
                 piece = partial.sobered(piece)
             if known is None or piece.gain > known.gain:
                 self.pieces[parts] = piece

@@ -164,7 +164,6 @@ class Race:
     def answered(self, X: Array, params: Any) -> tuple[Array, Array]:
         """(log pi_k + log p(x_i | k), responsibilities) of rows, each (n, K)."""
         model = self.maker.model
-        self.work += pass_work(model, params, len(X))
         if not self.quick:
             joint = model.log_joint(X, params)
             return joint, normalise(joint)[1]
