@@ -18,7 +18,8 @@ from mixtura.records import Array
 # Fresh pairs tried in the place of each component, and of each two that overlap most; without a
 # kernel for partial EM one each.
 TRIES = 4
-# Two that overlap are looked at again in each so many of the rounds: there is less to find.
+# Of thorough looks so many rounds pass until two that overlap are looked at again: there is less
+# to find.
 PAIRS = 3
 # The most promising splits and removals, of which moves are made.
 BEST = 10
@@ -64,7 +65,7 @@ class Proposals:
         nearest = self._nearest(partial.w, partial.shares)
         some = {k for k in range(K) if (k,) not in self.pieces} or set(range(K))
         self.rounds = self.rounds + 1 if len(some) == K else 0
-        again = some if self.rounds % PAIRS == 0 or K == 2 else set()
+        again = set() if self.thorough and self.rounds % PAIRS else some
         pairs = {(min(j, heir), max(j, heir)) for j, heir in enumerate(nearest.tolist())}
         new = [pair for pair in sorted(pairs) if again & {*pair} or pair not in self.merged]
         self._try(partial, [*((k,) for k in sorted(some)), *new], TRIES if partial.quick else 1)

@@ -286,7 +286,8 @@ class Race:
     def _alone(self, winner: Runner, others: list[Runner]) -> bool:
         """Whether no other start came near, and no other scale will be searched.
 
-        Where rows are fewer than parameters moves lead nowhere."""
+        Where rows are fewer than parameters moves lead nowhere.
+        """
         climb = winner.climb
         assert climb is not None
         near = any(other.worth > winner.worth - NOTABLE for other in others)
