@@ -31,7 +31,7 @@ ROUND = 0.01
 # Multiplications of a turn, for each row, group and pair of columns; and at least so many.
 TURN, LEAST = 8.0, 2e6
 # At most so many starts of a race are made like this.
-MOST = 16
+MOST = 24
 # The least rows a group is counted with, for its logarithm.
 FEWEST = 1e-9
 

@@ -7,18 +7,24 @@ merge: Ueda, Nakano, Ghahramani & Hinton 2000, Neural Computation 12; random swa
 Karkkainen & Franti 2012, Pattern Recognition Letters 33); or it begins two that overlap anew. What
 each brings is estimated locally (`partial`), so all components are looked at in one round, and
 moves that share no component are made together. A short climb of the whole mixture decides.
+
+Where no other start came near, the search goes on (`Hope`), also from the highest mixtures that
+trials were left at: a way up may begin with a step down (iterated local search: Lourenco, Martin &
+Stutzle 2003, Handbook of Metaheuristics).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from mixtura.errors import FAILURES
+from mixtura.fitting.hope import NOTABLE, Hope
 from mixtura.fitting.partial import Partial, ShortRuns
 from mixtura.fitting.proposals import Move, Proposals
+from mixtura.fitting.removals import inherited
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.responsibilities import normalise
 from mixtura.records import Array
@@ -35,6 +41,13 @@ PATIENCE, MOST, AGREED, PLAIN = 4, 22, 3, 2
 MAJORITY = 0.5
 # Moves tried in a round.
 TRIED = 3
+# Of so few components starts and quick moves find what there is.
+FEW = 3
+# A pair that begins anew must promise so many times as much, for EM as it is may bring a little.
+ANEW = 10
+# Where the search goes on: rounds without gain before it leaves a mixture, and before it leaves one
+# that a trial was left at, and how many of these are kept.
+LONG, ASIDE, KEPT = 8, 3, 8
 
 
 @dataclass(frozen=True)
@@ -47,34 +60,94 @@ class Standing:
     resp: Array
 
 
+@dataclass
+class Walk:
+    """Rounds of moves from one mixture, and from those that it becomes.
+
+    thorough  whether what moves promise is found out with care before they are tried
+    hope      whether the search goes on, None where it ends with its patience
+    lost      the highest ends of trials that did not gain, the best last
+    met       the heights where walks ended
+    """
+
+    maker: StartMaker
+    runs: ShortRuns
+    rng: np.random.RandomState
+    thorough: bool
+    hope: Hope | None
+    lost: list[tuple[float, Climb]] = field(default_factory=list)
+    met: list[float] = field(default_factory=list)
+
+    def standing(self, climb: Climb, worth: float) -> Standing:
+        X = self.maker.rows.X.astype(np.float64, copy=False)
+        return Standing(climb, worth, *self.runs.answered(X, climb.params))
+
+    def on(self, here: Standing, patience: int, longest: int) -> tuple[Standing, int]:
+        """(where moves lead from here, how many) until so many rounds in a row gain nothing, or
+        `longest` where there is hope."""
+        failures, accepted, proposals = 0, 0, Proposals(self.thorough)
+        failed: list[Move] = []
+        mark = here.worth
+        partial = Partial(self.maker, here.resp, self.runs, self.rng)
+        while self._further(failures, patience, longest):
+            better, made = _round(self, here, partial, proposals, failed)
+            # What the first rounds gain is no measure of what later ones will.
+            if self.hope is not None and (better is None or self.hope.rounds):
+                self.hope.note(here.worth if better is None else better.worth)
+            if better is None:
+                failures += 1
+                continue
+            here, accepted = better, accepted + made
+            # Near other starts only a notable gain is a reason to begin to count anew.
+            if not self.thorough or self.hope is not None or here.worth > mark + NOTABLE:
+                failures, mark = 0, here.worth
+            if any(abs(here.worth - height) < GAIN for height in self.met):
+                break
+            partial, failed = Partial(self.maker, here.resp, self.runs, self.rng), []
+        self.met.append(here.worth)
+        return here, accepted
+
+    def leave(self, worth: float, trial: Climb) -> None:
+        """Keep the end of a trial that did not gain."""
+        if self.hope is not None:
+            self.lost = sorted([*self.lost, (worth, trial)], key=lambda each: each[0])[-KEPT:]
+
+    def _further(self, failures: int, patience: int, longest: int) -> bool:
+        hope = self.hope
+        hopeful = hope is not None and failures < longest and hope.there
+        return self.runs.left > 0 and (failures < patience or hopeful)
+
+
 def improve(
     maker: StartMaker,
     climb: Climb,
     runs: ShortRuns,
     rng: np.random.RandomState,
     alike: float = 0.0,
+    alone: bool = False,
 ) -> tuple[Climb, int]:
     """(a climb at least as good, moves accepted).
 
-    `alike` is the share of other starts that led to `climb` too.
-    Ends after some rounds in a row without gain, or when the runs have no work `left`.
+    `alike` is the share of other starts that led to `climb` too, `alone` that none came near.
+    Ends after some rounds in a row without gain, alone where one more hardly brings one, or when
+    the runs have no work `left`.
     Where every component is narrow none is tried: there is none whose width the others could be
     given, so the worth of a move would be that of made-up widths.
     """
     if len(maker.model.guard(climb.summary, climb.params)) == len(climb.params.weights):
         return climb, 0
-    here, failures, accepted = _standing(maker, climb, runs, runs.worth(maker.rows, climb)), 0, 0
-    proposals, partial = Proposals(), Partial(maker, here.resp, runs, rng)
-    failed: list[Move] = []
-    patience = _patience(here.resp.shape[1], alike, runs.quick)
-    while failures < patience and runs.left > 0:
-        better, made = _round(maker, here, partial, runs, proposals, failed)
-        if better is None:
-            failures += 1
-            continue
-        here, failures, accepted = better, 0, accepted + made
-        partial, failed = Partial(maker, here.resp, runs, rng), []
-    return here.climb, accepted
+    worth = runs.worth(maker.rows, climb)
+    many = len(climb.params.weights) > FEW
+    thorough = runs.small and runs.quick and many and alike == 0
+    walk = Walk(maker, runs, rng, thorough, Hope() if alone and thorough else None)
+    here = walk.standing(climb, worth)
+    best, accepted = walk.on(here, _patience(here.resp.shape[1], alike, runs.quick), LONG)
+    while walk.lost and walk.hope is not None and walk.hope.there and runs.left > 0:
+        worth, trial = walk.lost.pop()
+        here, made = walk.on(walk.standing(trial, worth), 0, ASIDE)
+        if here.worth > best.worth + GAIN:
+            best, accepted = here, accepted + made
+    return best.climb, accepted
 
 
 def _patience(K: int, alike: float, quick: bool) -> int:
@@ -85,12 +158,7 @@ def _patience(K: int, alike: float, quick: bool) -> int:
 
 
 def _round(
-    maker: StartMaker,
-    here: Standing,
-    partial: Partial,
-    runs: ShortRuns,
-    proposals: Proposals,
-    failed: list[Move],
+    walk: Walk, here: Standing, partial: Partial, proposals: Proposals, failed: list[Move]
 ) -> tuple[Standing | None, int]:
     """(the standing after the first moves that gain, None where none does; how many moves).
 
@@ -98,26 +166,38 @@ def _round(
     """
     least = GAIN * here.climb.summary.weight
     # What a narrow component promised must not stand in the way of what others do.
-    failed[:] = proposals.sobered(partial, failed)
+    failed[:] = proposals.sober(partial, failed)
     promised = {move.touched: move.gain for move in failed}
-    moves = [
-        move
-        for move in proposals.moves(partial)
-        if move.gain > promised.get(move.touched, -np.inf) + least
-        and (move.freed is not None or move.gain > least or here.resp.shape[1] == 2)
-    ]
+    proposals.look(partial, here.log_joint)
+    moves = _untried(proposals, promised, least)
+    while walk.thorough and any(not move.piece.sober for move in _distinct(moves)):
+        proposals.sober(partial, _distinct(moves))
+        moves = _untried(proposals, promised, least)
     sure = _disjoint(move for move in moves if move.gain > least)
-    sure = [move for move in proposals.sobered(partial, sure) if move.gain > least]
+    sure = [move for move in proposals.sober(partial, sure) if move.gain > least]
     tries = [sure] if len(sure) > 1 else []
     for together in [*tries, *([move] for move in _distinct(moves))]:
-        if runs.left <= 0:
+        if walk.runs.left <= 0:
             break
-        better = _tried(maker, here, partial, together, runs)
+        better = _tried(walk, here, partial, together)
         if better is not None:
             return better, len(together)
         if len(together) == 1:
             failed += together
     return None, 0
+
+
+def _untried(
+    proposals: Proposals, promised: Mapping[frozenset[int], float], least: float
+) -> list[Move]:
+    """The moves that promise more than they did when they were tried."""
+    only = len(proposals.pieces) == 1 or not proposals.removals
+    return [
+        move
+        for move in proposals.moves()
+        if move.gain > promised.get(move.touched, -np.inf) + least
+        and (only or move.removal is not None or move.gain > ANEW * least)
+    ]
 
 
 def _distinct(moves: list[Move]) -> list[Move]:
@@ -128,31 +208,29 @@ def _distinct(moves: list[Move]) -> list[Move]:
     return list(first.values())[:TRIED]
 
 
-def _tried(
-    maker: StartMaker, here: Standing, partial: Partial, moves: list[Move], runs: ShortRuns
-) -> Standing | None:
+def _tried(walk: Walk, here: Standing, partial: Partial, moves: list[Move]) -> Standing | None:
     """The standing after these moves, None where they do not gain."""
+    rows, runs = walk.maker.rows, walk.runs
     try:
-        trial = runs.begun(maker.rows, _moved(here, partial, moves), here.climb.params, TRIAL)
-        worth = runs.worth(maker.rows, trial)
+        trial = runs.begun(rows, _moved(here, partial, moves), here.climb.params, TRIAL)
+        worth = runs.worth(rows, trial)
         short = here.worth + GAIN - worth
         if 0 <= short < min(NEAR, CHANCE * _pace(trial)):
             trial = runs.further(trial.params, trial.summary, CHANCE)
-            worth = runs.worth(maker.rows, trial)
+            worth = runs.worth(rows, trial)
     except FAILURES:
         return None
-    return _standing(maker, trial, runs, worth) if worth > here.worth + GAIN else None
+    if worth > here.worth + GAIN:
+        return walk.standing(trial, worth)
+    if worth < here.worth - GAIN:
+        walk.leave(worth, trial)
+    return None
 
 
 def _pace(climb: Climb) -> float:
     """What its last step gained per row."""
     last = climb.logliks[-2:]
     return (last[-1] - last[0]) / climb.summary.weight
-
-
-def _standing(maker: StartMaker, climb: Climb, runs: ShortRuns, worth: float) -> Standing:
-    X = maker.rows.X.astype(np.float64, copy=False)
-    return Standing(climb, worth, *runs.answered(X, climb.params))
 
 
 def _disjoint(moves: Iterable[Move]) -> list[Move]:
@@ -168,20 +246,25 @@ def _disjoint(moves: Iterable[Move]) -> list[Move]:
 
 def _moved(here: Standing, partial: Partial, moves: list[Move]) -> Array:
     """The responsibilities (n, K) after moves that touch different components."""
-    gone = [move.freed for move in moves if move.freed is not None and move.heir is None]
+    removals = [move.removal for move in moves if move.removal is not None]
+    gone = [each.freed for each in removals if each.mixture is not None or not each.heirs]
     resp = here.resp.copy()
     if gone:
         joint = here.log_joint.copy()
         joint[:, gone] = -np.inf
         resp = normalise(joint)[1]
-    for move in moves:
-        if move.heir is not None:
-            resp[:, move.heir] += resp[:, move.freed]
-            resp[:, move.freed] = 0.0
+    for removal in removals:
+        if removal.freed not in gone:
+            resp[:, removal.heirs[0]] += resp[:, removal.freed]
+            resp[:, removal.freed] = 0.0
+        elif removal.mixture is not None:
+            rows, answers = inherited(partial, removal)
+            share = here.resp[rows][:, removal.parts].sum(axis=1)
+            resp[np.ix_(rows, np.array(removal.heirs))] = share[:, None] * answers
     for move in moves:
         rows, answers = partial.held(move.piece.parts), partial.answers(move.piece)
         parts = list(move.piece.parts)
         share = resp[rows][:, parts].sum(axis=1)
-        places = parts if move.freed is None else [*parts, move.freed]
+        places = parts if move.removal is None else [*parts, move.removal.freed]
         resp[np.ix_(rows, np.array(places))] = share[:, None] * answers
     return resp

@@ -5,8 +5,8 @@ EM of the components of S alone, over rows whose weights are multiplied by R, is
 Ueda, Nakano, Ghahramani & Hinton (2000), Split and merge EM algorithm, Neural Computation 12. By
 Jensen's inequality what it gains, sum_i w_i R_i log(p_S,new / p_S,old), is at most what the whole
 mixture gains, and gains of sets that share no component add. So one look at a table says of every
-component what splitting it would bring and what doing without it would cost, at the price of a few
-passes of two components.
+component what splitting it would bring, at the price of a few passes of two components, and what
+doing without it would cost (`removals`).
 
 What a set becomes is written as responsibilities, whose M-step is the new mixture, so it serves any
 family. Where components share parameters the gains are no bounds: a set is fitted with its own.
@@ -50,6 +50,9 @@ class ShortRuns(Protocol):
 
     @property
     def left(self) -> float: ...
+
+    @property
+    def small(self) -> bool: ...
 
     @property
     def quick(self) -> bool: ...
@@ -127,6 +130,10 @@ class Partial:
         if np.isfinite(after):
             piece = Piece(after - before, parts, partial(found.pair, s))
         return Look(piece, before - merged)
+
+    def refit(self, chosen: AnyArray, mass: Array, resp: Array, steps: int) -> Part | None:
+        """So many EM steps over some rows with these weights; None where they fail."""
+        return self._fitted(Rows(self.X[chosen], mass), resp, steps)
 
     def sobered(self, piece: Piece) -> Piece:
         """The same, its gain that of components none of which is narrow."""

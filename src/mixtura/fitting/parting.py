@@ -8,8 +8,11 @@ from mixtura.data.moments import longest_axis
 from mixtura.engines.refits import ACROSS, ANY, FAR, LONGEST
 from mixtura.records import AnyArray, Array
 
-# A new group claims one of these shares of the set's rows: those nearest to one of them.
-CLAIMS = (0.5, 0.25, 0.1, 0.03)
+# A new group claims a share of the set's rows between these, those nearest to one of them; what is
+# worth most is often a group of few rows.
+CLAIMS = 0.5, 0.03
+# Of the pairs drawn at random so many are across a direction.
+CUT = 0.2
 
 
 def asked(rng: np.random.RandomState, fresh: AnyArray, tries: int, places: Array) -> Array:
@@ -20,13 +23,16 @@ def asked(rng: np.random.RandomState, fresh: AnyArray, tries: int, places: Array
     """
     frames, _, q = places.shape
     shape = len(fresh), tries
-    kind = rng.randint(LONGEST if tries <= frames else ACROSS, ANY + 1, size=shape)
+    kind = rng.randint(FAR, ANY + 1, size=shape)
+    kind[rng.uniform(size=shape) < CUT] = ACROSS
+    if tries <= frames:
+        kind[rng.uniform(size=shape) < CUT] = LONGEST
     frame = rng.randint(frames, size=shape)
     if tries > frames:
         kind[fresh, :frames] = LONGEST
         frame[fresh, :frames] = range(frames)
     uniform = rng.uniform(size=shape)
-    claim = np.array(CLAIMS)[rng.randint(len(CLAIMS), size=shape)]
+    claim = CLAIMS[0] * (CLAIMS[1] / CLAIMS[0]) ** rng.uniform(size=shape)
     drawn = np.stack([kind, frame, uniform, claim], axis=2)
     return np.concatenate([drawn, rng.standard_normal((*shape, q))], axis=2)
 

@@ -7,16 +7,20 @@ move looks at few of them, and a round after none adds fresh tries to what the l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from mixtura.fitting.partial import Partial, Piece
+from mixtura.fitting.removals import Removal, plain_removals, removals
 from mixtura.records import Array
 
 # Fresh pairs tried in the place of each component, and of each two that overlap most; without a
 # kernel for partial EM one each.
 TRIES = 4
+# Of thorough looks so many rounds pass until two that overlap are looked at again: there is less
+# to find.
+PAIRS = 3
 # The most promising splits and removals, of which moves are made.
 BEST = 10
 # A component has changed when this share of its rows has come or gone.
@@ -27,65 +31,93 @@ TINY = 1e-100
 
 @dataclass(frozen=True)
 class Move:
-    """A piece, and the component it takes from elsewhere, whose rows go to `heir`.
+    """A piece, and the removal that gives it its second component: None where a pair begins anew.
 
-    gain is what it promises in nats; freed is None where a pair begins anew, heir where the rows
-    of the freed one are left to all others.
+    gain is what it promises in nats.
     """
 
     gain: float
     piece: Piece
-    freed: int | None = None
-    heir: int | None = None
+    removal: Removal | None = None
 
     @property
     def touched(self) -> frozenset[int]:
-        others = (each for each in (self.freed, self.heir) if each is not None)
+        others = () if self.removal is None else self.removal.parts
         return frozenset((*self.piece.parts, *others))
 
 
 class Proposals:
-    """The moves from a mixture, and from those that it becomes."""
+    """The moves from a mixture, and from those that it becomes.
 
-    def __init__(self) -> None:
+    Only `thorough` ones ask what removals cost whose heirs are fitted anew.
+    """
+
+    def __init__(self, thorough: bool) -> None:
+        self.thorough = thorough
         self.shares: Array | None = None
         self.pieces: dict[tuple[int, ...], Piece] = {}
-        self.costs: dict[tuple[int, ...], float] = {}
+        self.removals: dict[int, Removal] = {}
+        self.merged: dict[tuple[int, int], float] = {}
+        self.rounds = 0
 
-    def moves(self, partial: Partial) -> list[Move]:
-        """The most promising first."""
+    def look(self, partial: Partial, log_joint: Array) -> None:
+        """What is new is looked at, and where nothing is, everything again."""
         self._forget(partial)
-        w, shares = partial.w, partial.shares
-        K = len(shares)
-        nearest = self._nearest(w, shares)
-        # In a round after a move only what is new is looked at, if anything is.
+        K = len(partial.shares)
+        nearest = self._nearest(partial.w, partial.shares)
         some = {k for k in range(K) if (k,) not in self.pieces} or set(range(K))
+        self.rounds = self.rounds + 1 if len(some) == K else 0
+        again = set() if self.thorough and self.rounds % PAIRS else some
         pairs = {(min(j, heir), max(j, heir)) for j, heir in enumerate(nearest.tolist())}
-        new = [pair for pair in sorted(pairs) if some & {*pair} or pair not in self.costs]
-        self._look(partial, [*((k,) for k in sorted(some)), *new], TRIES if partial.quick else 1)
-        # Without component j all others as they are cost -sum_i w_i log(1 - r_ij).
-        others = np.maximum(1.0 - shares, 1e-12)
-        return self._joined(nearest, -(np.log(others, out=others) @ w))
+        new = [pair for pair in sorted(pairs) if again & {*pair} or pair not in self.merged]
+        self._try(partial, [*((k,) for k in sorted(some)), *new], TRIES if partial.quick else 1)
+        # Of two components there is none to split when one has gone.
+        if K > 2:
+            missing = [j for j in range(K) if j not in self.removals]
+            found = (
+                removals(partial, log_joint, missing)
+                if self.thorough
+                else plain_removals(partial, nearest, self.merged)
+            )
+            self.removals.update((each.freed, each) for each in found)
 
-    def sobered(self, partial: Partial, moves: list[Move]) -> list[Move]:
+    def moves(self) -> list[Move]:
+        """The most promising first."""
+        costs = sorted(self.removals.values(), key=lambda each: each.cost)[:BEST]
+        pieces = sorted(self.pieces.values(), key=lambda each: -each.gain)
+        moves = [Move(piece.gain, piece) for piece in pieces if len(piece.parts) == 2]
+        for piece in [each for each in pieces if len(each.parts) == 1][:BEST]:
+            for removal in costs:
+                if piece.parts[0] not in removal.gone:
+                    moves.append(Move(piece.gain - removal.cost, piece, removal))
+        return sorted(moves, key=lambda each: -each.gain)
+
+    def sober(self, partial: Partial, moves: Sequence[Move]) -> list[Move]:
         """The same with what their pieces gain without narrow components."""
-        sober = []
         for move in moves:
             piece = self.pieces[move.piece.parts]
             if not piece.sober:
-                piece = self.pieces[piece.parts] = partial.sobered(piece)
-            gain = move.gain + piece.gain - move.piece.gain
-            sober.append(replace(move, piece=piece, gain=gain))
-        return sober
+                self.pieces[piece.parts] = partial.sobered(piece)
+        return [self._now(move) for move in moves]
 
-    def _look(self, partial: Partial, sets: Sequence[tuple[int, ...]], tries: int) -> None:
+    def _now(self, move: Move) -> Move:
+        piece = self.pieces[move.piece.parts]
+        return Move(move.gain + piece.gain - move.piece.gain, piece, move.removal)
+
+    def _try(self, partial: Partial, sets: Sequence[tuple[int, ...]], tries: int) -> None:
         fresh = [parts not in self.pieces for parts in sets]
         for parts, look in zip(sets, partial.looks(sets, tries, fresh), strict=True):
             known = self.pieces.get(parts)
-            if look.piece is not None and (known is None or look.piece.gain > known.gain):
-                self.pieces[parts] = look.piece
             if len(parts) == 2:
-                self.costs[parts] = look.cost
+                self.merged[parts] = look.cost
+            piece = look.piece
+            if piece is None or (known is not None and piece.gain <= known.gain):
+                continue
+            # What is known without narrow components is compared with the like.
+            if self.thorough and known is not None and known.sober:
+                piece = partial.sobered(piece)
+            if known is None or piece.gain > known.gain:
+                self.pieces[parts] = piece
 
     def _forget(self, partial: Partial) -> None:
         """What was found out about components that have changed."""
@@ -93,8 +125,10 @@ class Proposals:
             mass = partial.shares @ partial.w
             change = np.abs(partial.shares - self.shares) @ partial.w
             stale = {int(k) for k in np.flatnonzero(change > CHANGED * mass)}
-            self.pieces = {key: each for key, each in self.pieces.items() if not stale & set(key)}
-            self.costs = {key: each for key, each in self.costs.items() if not stale & set(key)}
+            self.pieces = {key: each for key, each in self.pieces.items() if not stale & {*key}}
+            self.merged = {key: each for key, each in self.merged.items() if not stale & {*key}}
+            kept = (each for each in self.removals.values() if not stale & {*each.parts})
+            self.removals = {each.freed: each for each in kept}
         self.shares = partial.shares
 
     def _nearest(self, w: Array, resp: Array) -> Array:
@@ -105,17 +139,3 @@ class Proposals:
         size = np.sqrt(np.maximum(np.diag(shared), 1e-300))
         alike = shared / size / size[:, None] - 2.0 * np.eye(len(resp))
         return np.asarray(alike.argmax(axis=1))
-
-    def _joined(self, nearest: Array, alone: Array) -> list[Move]:
-        costs: list[tuple[float, int, int | None]] = []
-        for j, heir in enumerate(nearest.tolist()):
-            merged = self.costs[min(j, heir), max(j, heir)]
-            costs.append((merged, j, heir) if merged < alone[j] else (float(alone[j]), j, None))
-        costs = sorted(costs, key=lambda each: each[0])[:BEST]
-        pieces = sorted(self.pieces.values(), key=lambda each: -each.gain)
-        moves = [Move(piece.gain, piece) for piece in pieces if len(piece.parts) == 2]
-        for piece in [each for each in pieces if len(each.parts) == 1][:BEST]:
-            for cost, freed, heir in costs:
-                if piece.parts[0] not in (freed, heir):
-                    moves.append(Move(piece.gain - cost, piece, freed, heir))
-        return sorted(moves, key=lambda each: -each.gain)

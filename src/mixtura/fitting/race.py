@@ -21,8 +21,9 @@ from mixtura.engines.base import RowOutputs, Sweep
 from mixtura.engines.choose import fill
 from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
-from mixtura.fitting.budget import CALL, pass_work
+from mixtura.fitting.budget import CALL, CLIMB, LEAST, pass_work
 from mixtura.fitting.entrants import Entrants
+from mixtura.fitting.hope import NOTABLE
 from mixtura.fitting.moves import GAIN, improve
 from mixtura.fitting.partial import Part
 from mixtura.fitting.role_moves import exchanged, freely
@@ -43,6 +44,8 @@ HORIZON = 50
 # Where every component of so many starts is narrow the race ends: there is no width to lend, so
 # what tells starts apart are made-up ones.
 HOPELESS = 3
+# Where so many ordinary climbs take no longer than a search always may, it goes into detail.
+CLIMBS = 10
 
 OpenSweep = Callable[[Any, Source], Sweep]
 
@@ -126,6 +129,11 @@ class Race:
     def left(self) -> float:
         """Multiplications that the search may still take; none when its time is over."""
         return 0.0 if self.clock.passed else self.allowed - self.work
+
+    @cached_property
+    def small(self) -> bool:
+        """Whether a fifth of a second is many ordinary climbs."""
+        return max(self.allowed, CLIMBS * CLIMB * self._whole) <= LEAST
 
     @cached_property
     def entrants(self) -> Entrants:
@@ -237,6 +245,7 @@ class Race:
 
     def worth(self, rows: Rows, climb: Climb | Part) -> float:
         """Log-likelihood per row of these rows, narrow components made as wide as the others."""
+        self.work += 0.5 * CALL  # it is looked at in the interpreter
         model, also = self.maker.model, [spike.component for spike in self.spurious(climb)]
         sober = model.sobered(climb.summary, climb.params, also)
         if sober is climb.params:
@@ -269,8 +278,22 @@ class Race:
         assert winner.climb is not None
         alike = [other.worth > winner.worth - GAIN for other in others]
         share = float(np.mean(alike)) if others and not self.entrants.wide else 0.0
-        climb, self.moves = improve(self.maker, winner.climb, self, self.rng, share)
+        climb, self.moves = improve(
+            self.maker, winner.climb, self, self.rng, share, self._alone(winner, others)
+        )
         return self._led(winner, climb)
+
+    def _alone(self, winner: Runner, others: list[Runner]) -> bool:
+        """Whether no other start came near, and no other scale will be searched.
+
+        Where rows are fewer than parameters moves lead nowhere.
+        """
+        climb = winner.climb
+        assert climb is not None
+        near = any(other.worth > winner.worth - NOTABLE for other in others)
+        if near or self.entrants.wide:
+            return False
+        return self.maker.model.finer(climb.summary, climb.params) is None
 
     def _led(self, winner: Runner, climb: Climb) -> Runner:
         """The winner where a move has led it."""

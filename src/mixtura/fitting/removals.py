@@ -1,0 +1,106 @@
+"""Doing without a component: who takes its rows, what that costs, and what its heirs are then.
+
+The heirs, and they alone, are fitted anew to all rows that they and the component hold: the partial
+EM of `partial`. What that costs is then more than the whole mixture loses, by Jensen's inequality,
+and far less than with heirs that stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mixtura.fitting.partial import Partial
+from mixtura.models.responsibilities import normalise
+from mixtura.records import AnyArray, Array
+
+# The heirs are at most so many, each of which takes more than this share of the rows.
+HEIRS, TAKEN = 4, 0.05
+# EM steps of the heirs.
+STEPS = 12
+# What a row holds of other components at least, to say where it would go.
+TINY = 1e-10
+# A share of a row that is none.
+NONE = 1e-100
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What it costs in nats to be without a component, its heirs, and their mixture where they
+    are fitted anew; without heirs its rows are left to all others."""
+
+    cost: float
+    freed: int
+    heirs: tuple[int, ...] = ()
+    mixture: Any = None
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """All components that it concerns."""
+        return (self.freed, *self.heirs)
+
+    @property
+    def gone(self) -> tuple[int, ...]:
+        """Those that are no longer what is known of them."""
+        return self.parts if self.mixture is None else (self.freed,)
+
+
+def removals(partial: Partial, log_joint: Array, which: Sequence[int]) -> list[Removal]:
+    """Of each of some components, whose log joint densities with the rows are (n, K)."""
+    heirs = heirs_of(partial.shares, partial.w) if which else []
+    return [_removal(partial, log_joint, j, heirs[j]) for j in which]
+
+
+def plain_removals(
+    partial: Partial, nearest: AnyArray, merged: Mapping[tuple[int, int], float]
+) -> list[Removal]:
+    """Of each component, in no time: its rows left to all others as they are, or to the nearest,
+    the two of them made one at the cost that is known of each pair."""
+    others = np.maximum(1.0 - partial.shares, 1e-12)
+    alone = -(np.log(others, out=others) @ partial.w)
+    found = []
+    for j, heir in enumerate(nearest.tolist()):
+        cost = merged[min(j, heir), max(j, heir)]
+        joined = Removal(cost, j, (heir,))
+        found.append(joined if cost < alone[j] else Removal(float(alone[j]), j))
+    return found
+
+
+def heirs_of(shares: Array, w: Array) -> list[tuple[int, ...]]:
+    """Who would take most of the rows of each of the components with these shares (K, n)."""
+    # Products of shares too small for float64 would take a hundred times as long.
+    some = shares * (shares > NONE)
+    taken = (w * some / np.maximum(1.0 - some, TINY)) @ some.T
+    np.fill_diagonal(taken, -1.0)
+    first = np.argsort(-taken, axis=1, kind="stable")[:, :HEIRS]
+    least = TAKEN * np.maximum(taken, 0.0).sum(axis=1)
+    return [
+        tuple(sorted({int(order[0]), *(int(k) for k in order if row[k] > much)}))
+        for order, row, much in zip(first, taken, least, strict=True)
+    ]
+
+
+def inherited(partial: Partial, removal: Removal) -> tuple[AnyArray, Array]:
+    """Which rows the heirs shared with a component, and their responsibilities (m, heirs) now."""
+    rows = partial.held(removal.parts)
+    return rows, partial.runs.answered(partial.X[rows], removal.mixture)[1]
+
+
+def _removal(partial: Partial, log_joint: Array, j: int, heirs: tuple[int, ...]) -> Removal:
+    chosen = partial.held((j, *heirs))
+    if len(chosen) < 2:
+        return Removal(0.0, j, heirs)
+    joint = log_joint[chosen]
+    shares = partial.shares[[j, *heirs]]
+    mass = partial.w[chosen] * shares[:, chosen].sum(axis=0)
+    # As they are now, a mixture of their own.
+    now = np.logaddexp.reduce(joint[:, [j, *heirs]], axis=1)
+    part = np.log((shares @ partial.w).sum() / partial.w.sum())
+    resp = np.ascontiguousarray(normalise(joint[:, list(heirs)])[1])
+    then = partial.refit(chosen, mass, resp, STEPS)
+    if then is None:
+        return Removal(np.inf, j, heirs)
+    return Removal(float(mass @ (now - part)) - then.summary.loglik, j, heirs, then.params)
