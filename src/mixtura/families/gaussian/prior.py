@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,9 @@ from mixtura.families.gaussian.ratio import Bounded
 from mixtura.families.gaussian.records import (
     GaussianParams,
     GaussianStatistics,
-    gaussian_params,
 )
 from mixtura.families.gaussian.scatter import (
+    left_over,
     own_scatter,
     own_spectrum,
     own_spread,
@@ -49,8 +50,8 @@ from mixtura.families.gaussian.upheld import (
     at_the_floor,
     constant_inside,
     fallen,
+    sobered,
     upheld,
-    widened,
 )
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Equation, Spike
@@ -239,6 +240,9 @@ class CovariancePrior(Prior):
     def fallen(self, params: GaussianParams, counts: Array) -> AnyArray:
         return fallen(self, params, counts)
 
+    def left_over(self, params: Any, stats: Any, at: Any) -> AnyArray:
+        return left_over(self, params, stats, at)
+
     def width(self, params: GaussianParams) -> int:
         return self.form.columns(params.means.shape[1])
 
@@ -294,21 +298,7 @@ class CovariancePrior(Prior):
         return counts.sum(keepdims=True) if self.form.shared else counts
 
     def sobered(self, params: GaussianParams, counts: Array, narrow: list[int]) -> GaussianParams:
-        if self.form.shared:
-            return params
-        if self.grain is not None and len(self.grain.columns) == params.means.shape[1]:
-            # Rows that lie on whole numbers are as wide as those are written; a few are a spike.
-            few = self._few(counts * self.count_scale, params.means.shape[1])
-            narrow = [k for k in narrow if few[k]]
-            if not narrow:
-                return params
-        lenders = np.setdiff1d(np.flatnonzero(counts > 0), narrow)
-        if len(lenders):
-            cov = params.covariances.copy()
-            cov[narrow] = np.average(cov[lenders], axis=0, weights=counts[lenders])
-        else:
-            cov = widened(self, params, counts)
-        return gaussian_params(params.means, cov, self.form)
+        return sobered(self, params, counts, narrow)
 
     def finer(
         self, params: GaussianParams, counts: Array, stats: GaussianStatistics

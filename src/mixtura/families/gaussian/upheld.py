@@ -16,7 +16,7 @@ from mixtura.families.collapse import (
     spikes,
 )
 from mixtura.families.gaussian.forms import Form
-from mixtura.families.gaussian.records import GaussianParams
+from mixtura.families.gaussian.records import GaussianParams, gaussian_params
 from mixtura.records import AnyArray, Array, Spike
 
 # A share of the smallest variance above which what was added is most of it.
@@ -49,6 +49,25 @@ def mostly(parts: Array, form: Form, times: Array) -> AnyArray:
     values = np.linalg.eigvalsh(parts) if form.correlates else parts
     most = np.full(K, values.max()) if form.shared else values.reshape(K, -1).max(axis=1)
     return np.asarray(times * most > MOST)
+
+
+def sobered(prior: Any, params: GaussianParams, counts: Array, narrow: list[int]) -> GaussianParams:
+    """The components, those that are `narrow` as wide as the others are in the mean."""
+    if prior.form.shared:
+        return params
+    if prior.grain is not None and len(prior.grain.columns) == params.means.shape[1]:
+        # Rows that lie on whole numbers are as wide as those are written; a few are a spike.
+        few = prior._few(counts * prior.count_scale, params.means.shape[1])
+        narrow = [k for k in narrow if few[k]]
+        if not narrow:
+            return params
+    lenders = np.setdiff1d(np.flatnonzero(counts > 0), narrow)
+    if len(lenders):
+        cov = params.covariances.copy()
+        cov[narrow] = np.average(cov[lenders], axis=0, weights=counts[lenders])
+    else:
+        cov = widened(prior, params, counts)
+    return gaussian_params(params.means, cov, prior.form)
 
 
 def widened(prior: Any, params: GaussianParams, counts: Array) -> Array:
