@@ -94,6 +94,13 @@ def test_they_are_normal_where_the_model_holds(chain):
     far = X.copy()
     far[5] = 60.0
     assert 25 < fitted.pseudo_residuals(far)[5] < 60
+    far[5] = 1e153
+    assert 1e152 < fitted.pseudo_residuals(far)[5] < 1e153
+    far[5] = 1e155  # Its square is out of the range of float64, and so is its density's logarithm.
+    with pytest.raises(
+        ValueError, match=r"row 5 \(counted from 0\) has no density under any state"
+    ):
+        fitted.pseudo_residuals(far)
 
 
 def summed(law, upper, lower=0):
