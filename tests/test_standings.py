@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mixtura import (
     BayesianGaussianMixture,
+    BayesianHiddenMarkov,
+    BayesianMixture,
     Block,
     ContaminatedMixture,
     DegenerateWarning,
@@ -17,6 +20,7 @@ from mixtura import (
     Mixture,
     Product,
     StudentMixture,
+    VariationalGaussianHMM,
 )
 from mixtura.records import Array
 from mixtura.result import Fit
@@ -245,3 +249,24 @@ def test_only_what_is_constant_in_the_rows_is_said_to_be():
     assert "all with x2 = 1e+08" in told
     assert "x2 = 0" not in told
     assert sorted(part.constant for part in fit.floored) == [(), ((1, 1e8),)]
+
+
+@pytest.mark.parametrize(
+    "posterior",
+    [
+        BayesianGaussianMixture(n_components=6, random_state=0),
+        BayesianMixture("exponential", n_components=5, random_state=0),
+        BayesianHiddenMarkov("exponential", n_states=4, random_state=0),
+        VariationalGaussianHMM(n_components=4, random_state=0),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_a_posterior_left_empty_is_told(posterior: Any) -> None:
+    X = np.random.default_rng(0).normal(np.repeat([5.0, 60.0], 150))[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # It is no fault.
+        found = posterior.fit(X)
+        assert "No rows are left" not in found.summary()
+    size = len(found.weights_)
+    assert found.fit_result_.empty
+    assert [*found.fit_result_.empty] == np.setdiff1d(np.arange(size), found.held_).tolist()

@@ -183,7 +183,7 @@ class Fit:
     moves         moves of single components that improved the best short run
     sample_rows   rows the starts were found on
     floored       components that only the penalty keeps from collapsing
-    empty         components with less than half a row
+    empty         components with less than half a row, of posteriors too, where they are no fault
     rows          rows with a positive weight
     params        the parameters found
     summary       the model's summary there; both are None after a trip through a file

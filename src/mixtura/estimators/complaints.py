@@ -74,7 +74,7 @@ def complaints(
         yield _all_noise(float(fit.params.weights[-1]), model.uniform), DegenerateWarning
     if excess(mixture):
         yield excess(mixture), UserWarning
-    if fit.empty:
+    if fit.empty and not fit.bound:
         yield _empty(fit.empty), DegenerateWarning
     for why in collapses(fit.floored, mixture._family(), names, K, "component"):
         yield collapse_told(why, "components"), DegenerateWarning

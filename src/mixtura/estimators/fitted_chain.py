@@ -58,7 +58,8 @@ class FittedChain(ChainEstimator):
         self.lower_bound_ = fit.mean_loglik
         self.lower_bounds_ = [value / fit.weight for value in fit.trace]
         self.fit_result_ = fit
-        if fit.empty:
+        # That states hold nothing is no fault of a posterior.
+        if fit.empty and not fit.bound:
             states = ", ".join(map(str, fit.empty))
             warnings.warn(
                 f"states {states} are empty: they hold less than half a step. Use fewer states",
