@@ -65,7 +65,7 @@ def complaints(
     elif not fit.converged and len(fit.trace) > 1:
         yield (
             "Best performing initialization did not converge. Try different init parameters, "
-            "or increase max_iter, tol, or check for degenerate data.",
+            f"or increase max_iter, tol, or check for degenerate data ({fit.reason})",
             ConvergenceWarning,
         )
     if fit.starts and (fit.starts[-1].name, fit.starts[-1].outcome) == ("given", "failed"):
