@@ -202,7 +202,7 @@ def test_the_bound_on_the_gap_holds_where_em_was_stopped_early() -> None:
 def test_verdicts_without_an_examination() -> None:
     X = two_clusters(2)
     short = GaussianMixture(2, max_iter=1, init_params="kmeans", tol=1e-12)
-    with pytest.warns(UserWarning, match="did not converge"):
+    with pytest.warns(UserWarning, match=r"did not converge\..*\(stopped: max_iter=1 step"):
         assert short.fit(X).fit_result_.verdict == "not converged"
     absolute = GaussianMixture(2, reg_covar=1e-3, random_state=0).fit(X).fit_result_
     assert (absolute.verdict, absolute.certificate.curvature) == ("not examined", None)

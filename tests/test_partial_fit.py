@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from sklearn.base import clone
 
 import mixtura
-from mixtura import GaussianMixture
+from mixtura import DegenerateWarning, GaussianMixture
 from mixtura.data.moments import table_moments
 from mixtura.engines.choose import ENGINES
 from mixtura.estimators.stream import implied, merged, moments_of
@@ -303,8 +304,8 @@ def test_a_component_that_loses_its_rows_fades(grown: GaussianMixture) -> None:
 def test_equal_rows_narrow_a_component_and_nothing_breaks(name: str) -> None:
     gm = begun(covariance_type=name)
     widest = gm.covariances_.max()
-    for _ in range(3):
-        gm.partial_fit(np.tile(CENTRES[1], (20_000, 1)))
+    with pytest.warns(DegenerateWarning, match="only the penalty keeps it from collapsing"):
+        streamed(gm, np.tile(CENTRES[1], (60_000, 1)), 20_000)
     assert np.isfinite(gm.lower_bound_)
     assert gm.weights_.max() > 0.99
     many = gm.covariances_ if name == "tied" else gm.covariances_[gm.weights_.argmax()]
@@ -321,11 +322,35 @@ def test_a_component_held_up_by_the_penalty_is_reported(name: str) -> None:
     )
     chunk = table(500)
     chunk[:75] = CENTRES[1]
-    gm.partial_fit(chunk)
+    with pytest.warns(DegenerateWarning, match="component 1 has .* only the penalty"):
+        gm.partial_fit(chunk)
     assert gm.fit_result_.penalised
     assert [part.component for part in gm.fit_result_.floored] == [1]
     assert 0 < gm.covariances_[1].max() < 1e-3
     assert "Only the penalty keeps a group from collapsing" in " ".join(gm.summary().split())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # What is no news is not told again.
+        gm.partial_fit(chunk)
+
+
+@pytest.mark.parametrize("name", ["full", "diag", "spherical"])
+@pytest.mark.parametrize(("width", "verdict"), [(0.0, "collapsed"), (1e-4, "regular")])
+def test_rows_on_one_value_are_told_by_fit_and_by_a_stream_alike(
+    name: str, width: float, verdict: str
+) -> None:
+    rng = np.random.default_rng(0)
+    alike = rng.random((6000, 1)) < 0.4
+    X = np.where(alike, [3.0, 4.0] + width * rng.normal(size=(6000, 2)), rng.normal(size=(6000, 2)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = GaussianMixture(2, covariance_type=name, random_state=0).fit(X)
+        gm = GaussianMixture(2, covariance_type=name, random_state=0)
+        for chunk in np.array_split(X, 6):
+            gm.partial_fit(chunk)
+    assert gm.fit_result_.solver == "online"
+    for found in (gm, whole):
+        narrow = found.fit_result_.standings[int(np.argmax(found.means_[:, 0]))]
+        assert (narrow.verdict, narrow.held_up) == (verdict, verdict == "collapsed")
 
 
 def test_far_rows_do_not_change_what_is_narrow(grown: GaussianMixture) -> None:

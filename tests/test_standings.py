@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mixtura import (
     BayesianGaussianMixture,
+    BayesianHiddenMarkov,
+    BayesianMixture,
     Block,
     ContaminatedMixture,
     DegenerateWarning,
@@ -17,6 +20,7 @@ from mixtura import (
     Mixture,
     Product,
     StudentMixture,
+    VariationalGaussianHMM,
 )
 from mixtura.records import Array
 from mixtura.result import Fit
@@ -245,3 +249,47 @@ def test_only_what_is_constant_in_the_rows_is_said_to_be():
     assert "all with x2 = 1e+08" in told
     assert "x2 = 0" not in told
     assert sorted(part.constant for part in fit.floored) == [(), ((1, 1e8),)]
+
+
+@pytest.mark.parametrize(
+    "posterior",
+    [
+        BayesianGaussianMixture(n_components=6, random_state=0),
+        BayesianMixture("exponential", n_components=5, random_state=0),
+        BayesianHiddenMarkov("exponential", n_states=4, random_state=0),
+        VariationalGaussianHMM(n_components=4, random_state=0),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_a_posterior_left_empty_is_told(posterior: Any) -> None:
+    X = np.random.default_rng(0).normal(np.repeat([5.0, 60.0], 150))[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # It is no fault.
+        found = posterior.fit(X)
+        assert "No rows are left" not in found.summary()
+    size = len(found.weights_)
+    assert found.fit_result_.empty
+    assert [*found.fit_result_.empty] == np.setdiff1d(np.arange(size), found.held_).tolist()
+
+
+@pytest.mark.filterwarnings("ignore:Best performing initialization did not converge")
+@pytest.mark.parametrize("form", ["full", "diag", "UUU:1", "UUC:1"])
+@pytest.mark.parametrize("beside", ["nothing", "constant", "sum"])
+def test_rows_on_one_value_are_told_under_a_floor_whatever_stands_beside_them(
+    form: str, beside: str
+) -> None:
+    rng = np.random.default_rng(0)
+    wide = rng.normal(size=(200, 4)) @ rng.normal(size=(4, 4))
+    X = np.concatenate([wide, np.tile(rng.normal(size=4) + 20, (60, 1))])
+    more = {"nothing": X[:, :0], "constant": np.full((260, 1), 3.0), "sum": X.sum(axis=1)[:, None]}
+    X = np.column_stack([X, more[beside]])
+    mixture = GaussianMixture(2, covariance_type=form, reg_covar=1e-6, random_state=0)
+    with pytest.warns(DegenerateWarning, match="about 60 rows .* next to nothing but reg_covar"):
+        mixture.fit(X)
+    alike = int(np.argmax(mixture.means_[:, 0]))
+    told = [mixture.fit_result_.standings[k] for k in (alike, 1 - alike)]
+    assert [(each.verdict, each.held_up) for each in told] == [
+        ("collapsed", True),
+        ("regular", False),
+    ]
+    assert told[1].spread > 2e-6

@@ -207,7 +207,9 @@ class Standing:
              None where the family has no such thing, and of posteriors
     held_up  whether a penalty, a prior, a floor or a bound of eigenvalues is what keeps it from
              being narrower: most of its smallest variance, or all that keeps it from collapsing
-    verdict  "regular"; "collapsed": only that keeps it from a singularity of the likelihood;
+    verdict  "regular"; "collapsed": only a penalty or a floor keeps it from a singularity of the
+             likelihood (between bounds of eigenvalues, and under a prior that was asked for, there
+             is none, and `held_up` alone tells of rows without a width of their own);
              "spurious": a few rows that lie close together, as some always do
     """
 

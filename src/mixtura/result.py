@@ -169,8 +169,9 @@ class Fit:
     trace         total log-likelihood from the start of the last climb to the returned parameters,
                   after the last values of the climb that a warm start continued
     penalised     whether that climb carried the penalty against collapse (then trace may dip)
-    passes        sweeps over all rows; sample_passes those over the sample used for the starts
-                  (of few components over part of it a share)
+    passes        sweeps over all rows, a look at the whole observed information counted as one,
+                  though it takes the time of 10 to 70; sample_passes those over the sample used
+                  for the starts (of few components over part of it a share)
     iterations    steps of the last climb, of whatever kind
     converged, reason   whether and why the climb stopped
     gradient_norm square root of the objective's slope along EM's step, per row: unit-free
@@ -184,7 +185,7 @@ class Fit:
     moves         moves of single components that improved the best short run
     sample_rows   rows the starts were found on
     floored       components that only the penalty keeps from collapsing
-    empty         components with less than half a row
+    empty         components with less than half a row, of posteriors too, where they are no fault
     rows          rows with a positive weight
     params        the parameters found
     summary       the model's summary there; both are None after a trip through a file

@@ -248,6 +248,37 @@ main()
 """
 
 
+@pytest.mark.parametrize("table", ["t.csv", "t"])
+def test_rows_are_counted_in_the_whole_table(folder: Path, small_pieces: None, table: str) -> None:
+    counts = np.random.default_rng(0).poisson(3.0, size=(600, 2)).astype(np.float64)
+
+    def write(bad: float) -> None:
+        counts[500, 1] = bad
+        frame = pa.table({"apples": counts[:, 0], "pears": counts[:, 1]})
+        if table == "t":
+            (folder / "t").mkdir(exist_ok=True)
+            for i in range(3):
+                pq.write_table(frame.slice(200 * i, 200), f"t/{i}.parquet")
+        else:
+            pacsv.write_csv(frame, table)
+
+    write(2.0)
+    poisson = ["-k", "2", "--family", "poisson", "--no-figure"]
+    assert run("fit", table, *poisson, "--out", "counts.json").exit_code == 0
+    assert run("fit", table, "-k", "2", "--no-figure", "--out", "plain.json").exit_code == 0
+    write(-3.0)
+    for asked in (
+        ["fit", table, *poisson],
+        ["fit", table, *poisson, "--in-pieces"],
+        ["predict", "counts.json", table],
+        ["score", "counts.json", table],
+        ["score", "counts.json", table, "--per-row"],
+    ):
+        assert "column 'pears' holds -3 in row 501:" in run(*asked).stderr
+    write(1e200)
+    assert "row 501 lies so far from every" in run("predict", "plain.json", table).stderr
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="limits are read as Linux has them")
 @pytest.mark.parametrize("arguments", [["predict"], ["score", "--per-row"], ["score", "--json"]])
 def test_memory_does_not_grow_with_the_rows(folder: Path, arguments: list[str]) -> None:

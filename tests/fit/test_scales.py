@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.linalg import eigh
+from scipy.stats import norm
 
 from benchmarks.hard_tables import Cell
-from mixtura import DegenerateWarning, GaussianMixture, HiddenMarkov
+from mixtura import DegenerateWarning, GaussianMixture, HiddenMarkov, Mixture
 from mixtura.fitting.climbs import Climbs
 from mixtura.fitting.outcome import Outcome
 from mixtura.records import Array
@@ -156,3 +157,37 @@ def test_rows_on_one_value_but_for_rounding_are_no_scale(offset: float) -> None:
     with pytest.warns(DegenerateWarning, match="only the penalty keeps them from collapsing"):
         found = GaussianMixture(3, random_state=0).fit(X)
     assert len(found.fit_result_.floored) == 3
+
+
+def beside_wide_ones(narrow: Array) -> tuple[Array, float]:
+    """(two groups of unit widths and one of these between them, the truth's mean log-density)."""
+    means, widths = np.array([[0.0, 0.0], [10.0, 0.0], [5.0, 1.0]]), np.ones((3, 2))
+    widths[2] = narrow
+    noise = np.random.default_rng(0).normal(size=(600, 2))
+    X = np.repeat(means, 200, axis=0) + noise * np.repeat(widths, 200, axis=0)
+    each = [norm.logpdf(X, m, s).sum(axis=1) for m, s in zip(means, widths, strict=True)]
+    return X, float(np.logaddexp.reduce(each, axis=0).mean() - np.log(3))
+
+
+@pytest.mark.parametrize("narrow", [(1e-8, 1e-8), (1e-10, 1e-10), (1e-9, 1.0)])
+@pytest.mark.parametrize("family", ["full", "diag", "student", "contaminated"])
+def test_one_narrow_group_beside_wide_ones(family: str, narrow: tuple[float, float]) -> None:
+    X, truth = beside_wide_ones(np.array(narrow))
+    found = Mixture(family, 3, random_state=0).fit(X)
+    assert found.score(X) == pytest.approx(truth, abs=0.03)
+    assert not found.fit_result_.floored
+
+
+@pytest.mark.parametrize("computed", ["differences of times", "residuals", "steps"])
+def test_what_was_rounded_is_no_narrow_group(computed: str) -> None:
+    rng = np.random.default_rng(1)
+    wide = rng.normal(5.0, 1.0, size=300)
+    same = {
+        "differences of times": np.diff(np.cumsum(np.full(701, 0.1)) + 1e5),
+        "residuals": 1e-15 * rng.normal(size=700),
+        "steps": np.round(rng.normal(0.1, 1e-9, size=700), 9),
+    }[computed]
+    X = np.column_stack([np.concatenate([wide, same]), rng.normal(size=1000)])
+    with pytest.warns(DegenerateWarning, match="only the penalty keeps it from collapsing"):
+        found = GaussianMixture(2, random_state=0).fit(X)
+    assert len(found.fit_result_.floored) == 1

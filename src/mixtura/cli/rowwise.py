@@ -95,8 +95,21 @@ def append(
             for start in range(0, len(table.X), rows):
                 frame = table.frame.slice(start, rows)
                 piece = replace(table, X=table.X[start : start + rows], frame=frame)
-                put(append_columns(frame, answer(piece, done + start), path))
+                with rows_above(done + start):
+                    new = answer(piece, done + start)
+                put(append_columns(frame, new, path))
             done += len(table.X)
+
+
+@contextmanager
+def rows_above(first: int) -> Iterator[None]:
+    """What is refused of a piece of a table, named by the row of the table: `first` are above."""
+    from mixtura.families.domain import BadRow
+
+    try:
+        yield
+    except BadRow as bad:
+        raise bad.behind(first) from None
 
 
 def put_table(frames: Iterator[pa.Table], out: Path | None) -> None:

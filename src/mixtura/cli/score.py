@@ -22,7 +22,7 @@ from mixtura.cli.dialect import reads_table
 from mixtura.cli.options import AsJson, Columns, ModelFile, Prefix, TableFile, TableOut, Weights
 from mixtura.cli.ordering import Ordering
 from mixtura.cli.outputs import refuse_overwriting
-from mixtura.cli.rowwise import append, on_screen, pieces
+from mixtura.cli.rowwise import append, on_screen, pieces, rows_above
 from mixtura.cli.working import Working
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ def _scored(
     rows, positive, weight, total, squares = 0, 0, 0.0, 0.0, 0.0
     for table in tables:
         X, arrays = besides.split(table, path, rows)
-        found = log_density(mixture, X, **arrays)
+        with rows_above(rows):
+            found = log_density(mixture, X, **arrays)
         w = table.sample_weight
         rows += len(found)
         weight += float(len(found) if w is None else w.sum())

@@ -18,12 +18,18 @@ from mixtura.records import AnyArray, Array, Chunk
 class Rows(Source):
     """A table in memory: X (n, d) C-contiguous float32 or float64, weights (n,) or None.
 
-    measured is what is known of cells beside their numbers: "lower", "upper" or "error", by row.
+    measured is what is known of cells beside their numbers: "lower", "upper" or "error", by row;
+    called are the columns' names, where whoever reads the table knows them.
     """
 
     X: AnyArray
     sample_weight: Array | None = None
     measured: dict[str, Array] = field(default_factory=dict, kw_only=True)
+    called: tuple[str, ...] = field(default=(), kw_only=True)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.called) or super().names
 
     @property
     def n(self) -> int:

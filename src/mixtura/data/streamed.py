@@ -172,7 +172,7 @@ class Streamed(Source):
         """The whole table in memory."""
         # To the end, where a table is refused that has more rows than when it was opened.
         ((X, w, *_),) = self.chunks(self.n)
-        return Rows(X, w)
+        return Rows(X, w, called=self.reader.names or ())
 
 
 def recut(pieces: Iterator[Piece], size: int) -> Iterator[Piece]:

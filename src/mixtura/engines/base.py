@@ -127,6 +127,27 @@ class Sweep(ABC):
         return None
 
 
+class Around(Sweep):
+    """A sweep around another, `inner`, to which goes all that it does not do itself."""
+
+    inner: Sweep
+
+    def folded(self, step: Step) -> Summary:
+        return self.inner.folded(step)
+
+    def over(self, rows: Source) -> Sweep:
+        return self.inner.over(rows)
+
+    def information_price(self, params: Any) -> float:
+        return self.inner.information_price(params)
+
+    def information_lost(self, params: Any, least: float = NO_SHARE) -> Array:
+        return self.inner.information_lost(params, least)
+
+    def one_thread(self) -> AbstractContextManager[Any]:
+        return self.inner.one_thread()
+
+
 @dataclass(frozen=True)
 class RowOutputs:
     """Preallocated answers, one row each; None where not wanted.

@@ -7,15 +7,13 @@ again, it comes back to where it was, to the last bit, without reading a row.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
 
-from mixtura.data.source import Source
-from mixtura.engines.base import Step, Sweep
+from mixtura.engines.base import Around, Sweep
 from mixtura.models.base import Model
-from mixtura.records import NO_SHARE, Array, Chunk, Params, Summary
+from mixtura.records import Chunk, Params, Summary
 
 
 class Journal(Protocol):
@@ -31,7 +29,7 @@ class Journal(Protocol):
         """Write down what a sweep at `params` gave."""
 
 
-class Journaled(Sweep):
+class Journaled(Around):
     """`inner`, its sweeps at parameters journaled.
 
     Not journaled is what solvers fold by steps of their own, which may do more than add, what
@@ -71,21 +69,6 @@ class Journaled(Sweep):
         summary = self.inner(params)
         self.journal.add(params, summary)
         return summary
-
-    def folded(self, step: Step) -> Summary:
-        return self.inner.folded(step)
-
-    def information_price(self, params: Any) -> float:
-        return self.inner.information_price(params)
-
-    def information_lost(self, params: Any, least: float = NO_SHARE) -> Array:
-        return self.inner.information_lost(params, least)
-
-    def one_thread(self) -> AbstractContextManager[Any]:
-        return self.inner.one_thread()
-
-    def over(self, rows: Source) -> Sweep:
-        return self.inner.over(rows)
 
     def advance(
         self, model: Model, params: Any, summary: Summary, steps: int

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.refusal import row_at
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
@@ -108,15 +107,16 @@ def refuse_strangers(family: Family, X: AnyArray, names: Sequence[str], first: i
 def refuse_lost(
     model: Mixture, params: Any, X: AnyArray, log_density: AnyArray, first: int
 ) -> None:
-    """ValueError where a row has no density under any component, not even in logarithms."""
+    """BadRow where a row has no density under any component, not even in logarithms."""
     # In float32 that of other rows overflows too.
     (lost,) = np.nonzero(np.isneginf(log_density))
     with np.errstate(over="ignore", invalid="ignore"):
         joint = model.log_joint(X[lost].astype(np.float64), params)
     lost = lost[~np.isfinite(joint).any(axis=1)]
     if len(lost):
-        raise ValueError(
-            f"X: {row_at(first + lost[0])} lies so far from every component that its density is "
-            "zero even in logarithms, and nothing tells to which it belongs: check the units of "
-            "its columns, or leave it out"
+        raise BadRow(
+            "",
+            first + int(lost[0]),
+            " lies so far from every component that its density is zero even in logarithms, and "
+            "nothing tells to which it belongs: check the units of its columns, or leave it out",
         )

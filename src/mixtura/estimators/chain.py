@@ -160,8 +160,10 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         regression's response: independent and standard normal where the model holds. Covariates
         are given: those of step t of a regression, those of t - 1 of transitions. Of counts the
         middle between the steps of that law is taken, which is so near enough where counts are not
-        small. By logarithms of tails, so finite and in order however far out. A step that nobody
-        saw has none (nan). Of known `states` those of the steps before are taken.
+        small. By logarithms of tails, so finite and in order however far out a step has a density:
+        where it has none (beyond 1e154 deviations) `predict` knows no path either, and ValueError
+        names the step. A step that nobody saw has none (nan). Of known `states` those of the steps
+        before are taken.
 
         Zucchini, MacDonald & Langrock (2016), section 6.2.3: forecast pseudo-residuals.
         """

@@ -72,7 +72,7 @@ def complaints(
     elif not fit.converged and len(fit.trace) > 1:
         yield (
             "Best performing initialization did not converge. Try different init parameters, "
-            "or increase max_iter, tol, or check for degenerate data.",
+            f"or increase max_iter, tol, or check for degenerate data ({fit.reason})",
             ConvergenceWarning,
         )
     if fit.starts and (fit.starts[-1].name, fit.starts[-1].outcome) == ("given", "failed"):
@@ -81,7 +81,7 @@ def complaints(
         yield _all_noise(float(fit.params.weights[-1]), model.uniform), DegenerateWarning
     if excess(mixture):
         yield excess(mixture), UserWarning
-    if fit.empty:
+    if fit.empty and not fit.bound:
         yield _empty(fit.empty), DegenerateWarning
     for why in collapses(fit.floored, mixture._family(), names, K, "component"):
         yield collapse_told(why, "components"), DegenerateWarning

@@ -55,7 +55,8 @@ class FittedChain(ChainEstimator):
         for name, array in params.components.arrays().items():
             setattr(self, attribute(name), array)
         self._keep_fit(fit)
-        if fit.empty:
+        # That states hold nothing is no fault of a posterior.
+        if fit.empty and not fit.bound:
             states = ", ".join(map(str, fit.empty))
             warnings.warn(
                 f"states {states} are empty: they hold less than half a step. Use fewer states",

@@ -44,23 +44,21 @@ from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import FAILURES, FitError
 from mixtura.estimators import factored
+from mixtura.estimators.complaints import complaints, warn_caller
 from mixtura.estimators.gaussian_face import GaussianFace
 from mixtura.estimators.imputing import imputed
 from mixtura.estimators.intake import validated
 from mixtura.estimators.known import refuse_beyond
 from mixtura.estimators.stream import Stream, implied, joined, measured, merged, moments_of
+from mixtura.estimators.stream_account import Learnt, account, news
 from mixtura.estimators.untouched import untouched_on_failure
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning
-from mixtura.families.collapse import standings
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import absolute_prior, table_prior
-from mixtura.fitting.account import named
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Summary, Weights
-from mixtura.report.warnings_text import LEARNING
-from mixtura.result import Certificate, Fit
 from mixtura.solvers.online import Pace, Running, batches, enough_rows, present
 
 # A chunk is cut into mini-batches of at most so many rows (more for very many parameters).
@@ -69,7 +67,6 @@ BATCH = 500
 DELAY = 10.0
 # A stream is young until it has so many rows for each free parameter, within these bounds.
 GROWN_UP, LEAST, MOST = 20, 2_000, 20_000
-REASON = f"{LEARNING}; its log-likelihood is an estimate"
 
 
 def absorb(estimator: GaussianFace, X: Any, sample_weight: Weights, **beyond: Any) -> None:
@@ -206,6 +203,7 @@ def _stepped(estimator: GaussianFace, stream: Stream, rows: Rows, dtype: np.dtyp
     moments = merged(stream.moments, measured(whole, form))
     stream = replace(stream, gaps=stream.gaps or gaps)
     model, running = _model(estimator, moments, gaps=stream.gaps), stream.running
+    last: tuple[Summary, MixtureParams] | None = None
     engine, enough = resolve(estimator.engine, model), enough_rows(running.params)
     pace, bounds = Pace(max(enough, BATCH), DELAY), []
     # Whatever the order within a chunk; the same chunks always lead to the same mixture.
@@ -220,17 +218,22 @@ def _stepped(estimator: GaussianFace, stream: Stream, rows: Rows, dtype: np.dtyp
             )
         still = running.rows + len(part.X) < enough
         weight = None if still else moments.weight
+        last = batch, running.params
         running = _after(model, running, batch, len(part.X), pace, weight)
         assert running.late is not None
         bounds.append(running.late.loglik / running.late.weight)
     params, penalised = running.params, False
     if running.rows >= enough:
         params, penalised = _smoothed(model, running, moments.weight)
-    fit = _account(model, params, moments, bounds, running.steps, engine, penalised)
+    assert last is not None
+    learnt = Learnt(bounds, running.steps, engine, penalised, *last)
+    fit, before = account(model, params, moments, learnt), estimator.fit_result_
     estimator._set_parameters(params, dtype)
     estimator.converged_, estimator.n_iter_ = False, running.steps
     estimator.lower_bound_, estimator.lower_bounds_ = bounds[-1], bounds
     estimator.fit_result_ = fit
+    for message, category in complaints(news(fit, before), estimator):
+        warn_caller(message, category)
     return replace(stream, moments=moments, running=running)
 
 
@@ -254,42 +257,3 @@ def _smoothed(model: Mixture, running: Running, weight: float) -> tuple[Any, boo
         if not model.penalised:
             raise
         return running.smoothed(model, weight), True
-
-
-def _account(
-    model: Mixture,
-    params: MixtureParams,
-    moments: Moments,
-    bounds: list[float],
-    steps: int,
-    engine: str,
-    penalised: bool,
-) -> Fit:
-    weight, counts = moments.weight, params.weights * moments.weight
-    found = model.prior.narrow(params.components, counts) if penalised else []
-    rows = counts * model.prior.count_scale
-    return Fit(
-        loglik=bounds[-1] * weight,
-        weight=weight,
-        rows=moments.rows,
-        trace=tuple(bound * weight for bound in bounds),
-        penalised=penalised,
-        passes=1,
-        sample_passes=0,
-        iterations=steps,
-        converged=False,
-        reason=REASON,
-        gradient_norm=math.inf,
-        gap=math.inf,
-        certificate=Certificate("not converged", detail=REASON),
-        n_parameters=model.n_parameters(params),
-        solver="online",
-        engine=engine,
-        floored=named(found, model, params, weight),
-        empty=tuple(int(k) for k in np.flatnonzero(rows < 0.5)),
-        held=model.prior.held_columns,
-        equations=model.prior.equations,
-        standings=standings(
-            model.prior, params.components, rows, [part.component for part in found]
-        ),
-    )

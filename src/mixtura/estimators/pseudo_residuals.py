@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp, ndtri_exp
 
+from mixtura.data.refusal import row_at
 from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import chain_sweep
 from mixtura.families.base import Family
@@ -19,7 +20,8 @@ from mixtura.records import AnyArray, Array
 
 
 def pseudo_residuals(model: HiddenMarkov, params: HiddenMarkovParams, rows: Sequences) -> Array:
-    """Phi^-1 of P(x_t | steps before), (n,); nan of steps that nobody saw.
+    """Phi^-1 of P(x_t | steps before), (n,); nan of steps that nobody saw. ValueError where a step
+    has no density that float64 holds, as has the whole sequence then.
 
     The law foretold is the states', weighed by how likely they are after the steps before; it is
     given the covariates of step t, where emissions hang on them, and of t - 1, where moves do.
@@ -47,6 +49,11 @@ def pseudo_residuals(model: HiddenMarkov, params: HiddenMarkovParams, rows: Sequ
         below, above = (logsumexp(np.log(ahead) + tail, axis=1) for tail in tails)
     found = np.full(rows.n, np.nan)
     found[seen] = np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
+    if len(lost := np.flatnonzero(np.isinf(found))):
+        raise ValueError(
+            f"X: {row_at(int(lost[0]))} has no density under any state that those before it allow, "
+            "and nothing tells what comes after: look at its cells"
+        )
     return found
 
 

@@ -25,6 +25,8 @@ SPURIOUS_SPREAD = 1e-3
 DOUBTFUL_SPREAD = 5e-3
 # A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
 PENALTY_SHARE = 0.9
+# A share of the smallest variance above which what was added is most of it.
+MOST = 0.5
 # Of many rows a variance without the penalty's share may be this small a part of the table's: a
 # thin line. Below it they lie on one value, as rounded numbers do, but for the tails of others.
 THIN_SPREAD = 1e-6

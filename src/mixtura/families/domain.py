@@ -11,11 +11,14 @@ from mixtura.records import AnyArray
 
 
 class BadRow(ValueError):
-    """A row that a family cannot have made; `row` counts from the first of those looked at."""
+    """A row that a family cannot have made; `row` counts from the first of those looked at.
+
+    The message is "`before` in row ...`after`"; without a `before` it begins with the row.
+    """
 
     def __init__(self, before: str, row: int, after: str) -> None:
         self.before, self.row, self.after = before, row, after
-        super().__init__(f"{before} in {row_at(row)}{after}")
+        super().__init__(f"{before}{' in ' * bool(before)}{row_at(row)}{after}")
 
     def behind(self, rows: int) -> BadRow:
         """The same of a table in which so many rows stand before those looked at."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import betainc, betaln, gammainc, gammaincc, gammaln
+from scipy.special import betainc, betaln, erfcx, gammainc, gammaincc, gammaln
 
 from mixtura.families.beyond import LEAST_TAIL
 from mixtura.records import AnyArray, Array
@@ -18,21 +18,26 @@ from mixtura.records import AnyArray, Array
 # Terms at most: so far out a series of ratios below 1 needs some thousands at worst.
 _TERMS = 100_000
 _NEAR = 1e-16
+# From this shape on an expansion is exact to 1e-9, where a sum may take as many terms as its root.
+_LARGE = 1e5
+# Standard deviations from the mean on that the tail of a large shape is the expansion's.
+_TAIL = 3.0
 
 
 def log_gammainc(a: AnyArray, x: AnyArray) -> Array:
-    """log P(a, x), the lower tail of a gamma law of shape a; Abramowitz & Stegun (1964), 6.5.29."""
+    """log P(a, x), the lower tail of a gamma law of shape a; Abramowitz & Stegun (1964), 6.5.29,
+    and `_uniform` of large shapes."""
 
     def far(a: Array, x: Array) -> Array:
         front = a * np.log(x) - x - gammaln(a + 1)
         return np.asarray(front + np.log(_sum(lambda n: x / (a + 1 + n), x)))
 
-    return _either(gammainc, far, a, x)
+    return _gamma(gammainc, far, -1.0, a, x)
 
 
 def log_gammaincc(a: AnyArray, x: AnyArray) -> Array:
     """log Q(a, x), the upper tail; far out by its continued fraction, Abramowitz & Stegun 6.5.31,
-    from its head on (Lentz 1976, Applied Optics 15)."""
+    from its head on (Lentz 1976, Applied Optics 15), and `_uniform` of large shapes."""
 
     def far(a: Array, x: Array) -> Array:
         b = x + 1 - a
@@ -46,7 +51,39 @@ def log_gammaincc(a: AnyArray, x: AnyArray) -> Array:
                 break
         return np.asarray(a * np.log(x) - x - gammaln(a) + np.log(found))
 
-    return _either(gammaincc, far, a, x)
+    return _gamma(gammaincc, far, 1.0, a, x)
+
+
+def _gamma(
+    near: Callable[..., Array], far: Callable[..., Array], side: float, a: AnyArray, x: AnyArray
+) -> Array:
+    """`_either`; `_uniform` in the tail of large shapes, of which SciPy's series ends too soon."""
+    a, x = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
+    large = (a >= _LARGE) & (side * (x - a) > _TAIL * np.sqrt(a)) & (x > 0) & np.isfinite(x)
+    found = np.empty(a.shape)
+    found[large] = _uniform(a[large], x[large], side)
+    found[~large] = _either(near, far, a[~large], x[~large])
+    return found
+
+
+def _uniform(a: Array, x: Array, side: float) -> Array:
+    """The logarithm of the upper (side 1) or lower (-1) tail for large shapes, in a few operations.
+
+    Q = erfc(z) / 2 + exp(-z^2) c_0 / sqrt(2 pi a) (1 + O(1/a)), and P likewise with -z, where z^2 =
+    a (m - log(1 + m)), m = x / a - 1, z = eta sqrt(a / 2) of m's sign, c_0 = 1/m - 1/eta. Temme
+    (1979), SIAM J. Math. Anal. 10; DLMF 8.12.3 to 8.12.10.
+    """
+    m = (x - a) / a
+    s = m / (2.0 + m)
+    # m - log(1 + m) by the series of the area tangent, which cancels nothing near 0.
+    odd = sum(s ** (n - 1) / n for n in range(3, 15, 2))
+    with np.errstate(divide="ignore", over="ignore"):
+        log_ratio = np.where(m > -0.5, np.log1p(m), np.log(x) - np.log(a))
+        half = np.where(np.abs(m) < 0.1, s * m - 2.0 * s * odd, m - log_ratio)
+        eta = np.copysign(np.sqrt(2.0 * half), m)
+        first = (1.0 / m - 1.0 / eta) / np.sqrt(2.0 * np.pi * a)
+        tail = 0.5 * erfcx(side * eta * np.sqrt(a / 2.0)) + side * first
+        return np.asarray(np.log(tail) - a * half)
 
 
 def log_betainc(a: AnyArray, b: AnyArray, x: AnyArray) -> Array:

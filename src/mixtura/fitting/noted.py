@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixtura.data.source import Source
-from mixtura.engines.base import Step, Sweep
+from mixtura.engines.base import Around, Sweep
 from mixtura.records import Summary
 
 
-class Noted(Sweep):
+class Noted(Around):
     """`inner`, with the bounds of all parameters that it sweeps at written down.
 
     last are the parameters of the last sweep.
@@ -29,9 +28,3 @@ class Noted(Sweep):
         self.bounds.append(summary.loglik + self.model.log_prior(params))
         self.last = params
         return summary
-
-    def folded(self, step: Step) -> Summary:
-        return self.inner.folded(step)
-
-    def over(self, rows: Source) -> Sweep:
-        return self.inner.over(rows)

@@ -117,10 +117,7 @@ def _begun(
 
 
 def bounded(fit: Fit, model: HiddenMarkov, climb: Climb, sweeps: list[Noted]) -> Fit:
-    """The account of a climb with the bound where it has log-likelihoods.
-
-    That states hold nothing is no fault of a posterior.
-    """
+    """The account of a climb with the bound where it has log-likelihoods."""
     # A climb of no step has swept where another has.
     bounds = max((each.bounds for each in sweeps if each.last is climb.params), key=len)
     return replace(
@@ -130,7 +127,6 @@ def bounded(fit: Fit, model: HiddenMarkov, climb: Climb, sweeps: list[Noted]) ->
         bound=True,
         reason=fit.reason.replace("log-likelihood", "bound"),
         certificate=Certificate("not examined", detail=model.obstacle()),
-        empty=(),
     )
 
 

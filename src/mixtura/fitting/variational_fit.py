@@ -24,6 +24,7 @@ from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.starts import STARTS
 from mixtura.fitting.variational_counts import CountedMoves, Counts
 from mixtura.models.variational import VariationalMixture, VariationalParams
+from mixtura.models.weight_priors import held
 from mixtura.records import Array, Summary
 from mixtura.result import Certificate, Fit, StartReport
 from mixtura.solvers.climb import Climb
@@ -256,6 +257,10 @@ class _Finder:
         self.passes += sweep.passes
         return _End(climb, tuple(sweep.bounds), tuple(sweep.theirs))
 
+    def _empty(self, params: VariationalParams) -> tuple[int, ...]:
+        some = held(self.model.weight_prior, params.concentration)
+        return tuple(np.setdiff1d(np.arange(len(params.weights)), some).tolist())
+
     def _account(self, best: _End, params: VariationalParams, summary: Summary) -> Fit:
         climb = best.climb
         return Fit(
@@ -279,6 +284,7 @@ class _Finder:
             sample_rows=self.sample.n,
             certificate=Certificate("not examined", detail=self.model.obstacle()),
             bound=True,
+            empty=self._empty(params),
             standings=self.model.standings(summary, params),
             params=params,
             summary=summary,

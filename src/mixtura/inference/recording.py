@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from mixtura.data.source import Source
-from mixtura.engines.base import Step, Sweep
+from mixtura.engines.base import Around, Step, Sweep
 from mixtura.models.base import Model
 from mixtura.records import NO_SHARE, Array, Summary
 from mixtura.solvers.climb import objective_at
@@ -50,7 +48,7 @@ class Log:
         self.entries = [entry._replace(objective=math.nan) for entry in self.entries]
 
 
-class Recorder(Sweep):
+class Recorder(Around):
     """`inner` with every pass logged: EM's steps too are taken one by one, not several in C."""
 
     def __init__(self, inner: Sweep, model: Model, log: Log) -> None:
@@ -79,16 +77,7 @@ class Recorder(Sweep):
         self.log.note(lambda: math.nan)
         return summary
 
-    def information_price(self, params: Any) -> float:
-        return self.inner.information_price(params)
-
     def information_lost(self, params: Any, least: float = NO_SHARE) -> Array:
         lost = self.inner.information_lost(params, least)
         self.log.note(lambda: math.nan)
         return lost
-
-    def one_thread(self) -> AbstractContextManager[Any]:
-        return self.inner.one_thread()
-
-    def over(self, rows: Source) -> Sweep:
-        return self.inner.over(rows)

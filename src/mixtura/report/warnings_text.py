@@ -82,7 +82,7 @@ def _of_components(fit: Fit, view: MixtureView) -> Iterator[str]:
                 f"{one.spread:.1g} of the table's variance: some few rows always lie close "
                 f"together. Do not read it as real; fewer {noun}s, or more starts, may do without."
             )
-    if fit.empty:
+    if fit.empty and not fit.bound:
         which = ", ".join(str(k) for k in fit.empty)
         yield f"No rows are left in {noun} {which}: fewer {noun}s describe the table as well."
     if fit.held:

@@ -140,7 +140,12 @@ class Climber:
         spurious = 0.0 if prior.reference is None else SPURIOUS_SPREAD
         rows = few_rows(self.units.means.shape[1]) / prior.count_scale
         pivots = np.ascontiguousarray(prior.pivots)
-        return structured.Narrowest(pivots, rows, spurious, NUMERIC_SPREAD)
+        numeric = NUMERIC_SPREAD
+        if prior.steps is not None:
+            # Whether the narrowest direction is rounding is told at the end.
+            table = self.form.variances(self.form.repeat(prior.scale, 1), 1, len(prior.steps))
+            numeric = float((prior.steps**2 / table).min())
+        return structured.Narrowest(pivots, rows, spurious, numeric)
 
 
 def _arrays(params: MixtureParams) -> Arrays:

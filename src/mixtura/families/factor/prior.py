@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from mixtura.data.column_moments import ColumnMoments
 from mixtura.errors import Collapse, Heywood, IllDefined
 from mixtura.families.collapse import (
+    MOST,
     NUMERIC_SPREAD,
     PENALTY_SHARE,
     SPURIOUS_SPREAD,
+    THIN_SPREAD,
     rows_per_weight,
     spikes,
 )
@@ -130,9 +132,31 @@ class NoisePrior(Prior):
     def spread(self, params: FactorParams) -> Array:
         """The smallest noise variance of each component, as a share of the table's; (K,)."""
         # Only with a constant floor may a column be without any variance to compare with.
-        scale = np.where(self.scale > 0, self.scale, 1.0)
-        smallest = (params.noise / scale).min(axis=1)
+        some = self.scale > 0
+        scale = self.scale if some.all() else np.where(some, self.scale, 1.0)
+        shares = np.where(some | (not some.any()), params.noise / scale, np.inf)
+        smallest = shares.min(axis=1)
         return np.broadcast_to(smallest, (len(params.means),)).copy()
+
+    def upheld(self, params: FactorParams, counts: Array) -> NDArray[np.bool_]:
+        more, rows = 2 * self.strength, self._rows(counts)[:, None]
+        added = self.absolute + more / np.maximum(rows + more, 1e-300) * self.target
+        mostly = (added > MOST * params.noise) & self._varies
+        return np.asarray(mostly.any(axis=1))
+
+    def fallen(self, params: FactorParams, counts: Array) -> NDArray[np.bool_]:
+        """Those with nothing but the floor in more columns than factors reach: there a direction
+        has no width else. In fewer it is a Heywood case, whose likelihood has a bound."""
+        own = params.noise - self.absolute
+        low = (own < THIN_SPREAD * self.target) & (own < self.absolute) & self._varies
+        columns = params.means.shape[1] if self.kind.isotropic else 1
+        none = columns * low.sum(axis=1) > self.kind.n_factors
+        return np.asarray(none & (counts >= 0.5))
+
+    @property
+    def _varies(self) -> NDArray[np.bool_]:
+        """The columns in which the table does; elsewhere all components have the floor alone."""
+        return np.asarray(self.target > 0)
 
     def narrow(self, params: FactorParams, counts: Array, stats: Any = None) -> list[Spike]:
         a, rows = self.strength, self._rows(counts)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,6 @@ from numpy.typing import NDArray
 from mixtura.data.column_moments import Moments
 from mixtura.errors import Collapse, IllDefined
 from mixtura.families.collapse import (
-    NUMERIC_SPREAD,
     PENALTY_SHARE,
     SPURIOUS_SPREAD,
     THIN_SPREAD,
@@ -30,13 +30,14 @@ from mixtura.families.collapse import (
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.grain import Grain
 from mixtura.families.gaussian.held import held_in
+from mixtura.families.gaussian.narrowest import only_rounding
 from mixtura.families.gaussian.ratio import Bounded
 from mixtura.families.gaussian.records import (
     GaussianParams,
     GaussianStatistics,
-    gaussian_params,
 )
 from mixtura.families.gaussian.scatter import (
+    left_over,
     own_scatter,
     own_spectrum,
     own_spread,
@@ -44,13 +45,13 @@ from mixtura.families.gaussian.scatter import (
     wider,
     within_components,
 )
-from mixtura.families.gaussian.triangular import square, times
+from mixtura.families.gaussian.triangular import times
 from mixtura.families.gaussian.upheld import (
     at_the_floor,
     constant_inside,
     fallen,
+    sobered,
     upheld,
-    widened,
 )
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Equation, Spike
@@ -82,6 +83,7 @@ class CovariancePrior(Prior):
     held_columns  columns with a direction that has no variance of its own
     grain      of rounded columns, for starts and ends are judged without what rounding lends them
     bounds     of eigenvalues, which take the place of a penalty
+    steps      what is no rounding in each column; None: a share of the table's variance
     """
 
     form: Form
@@ -99,6 +101,7 @@ class CovariancePrior(Prior):
     held_columns: tuple[int, ...] = ()
     grain: Grain | None = None
     bounds: Bounded | None = None
+    steps: Array | None = None
 
     @property
     def monotone(self) -> bool:
@@ -199,11 +202,11 @@ class CovariancePrior(Prior):
         spread = np.min((self.form.pivots(params.root) / self.pivots) ** 2, axis=1)
         rows = self._rows(counts)
         if self.reference is None:
-            if spread.min() < NUMERIC_SPREAD:
+            if only_rounding(self, params, spread).any():
                 raise IllDefined(int(spread.argmin()))
             return
         few = self._few(rows * self.count_scale, params.means.shape[1])
-        bad = (spread < NUMERIC_SPREAD) | (spread < SPURIOUS_SPREAD) & few
+        bad = only_rounding(self, params, spread) | (spread < SPURIOUS_SPREAD) & few
         if bad.any():
             k = int(np.argmax(bad))
             raise Collapse(k, float(rows[k]), float(spread[k]))
@@ -220,7 +223,7 @@ class CovariancePrior(Prior):
         if not np.any(self.scale):
             return np.full(K, np.nan)
         if self.form.correlates:
-            values = np.linalg.eigvalsh(square(times(self.units, params.root)))
+            values = np.linalg.svd(times(self.units, params.root), compute_uv=False) ** 2
         else:
             values = params.covariances / self.scale
         return self._least(values, K)
@@ -236,6 +239,9 @@ class CovariancePrior(Prior):
 
     def fallen(self, params: GaussianParams, counts: Array) -> AnyArray:
         return fallen(self, params, counts)
+
+    def left_over(self, params: Any, stats: Any, at: Any) -> AnyArray:
+        return left_over(self, params, stats, at)
 
     def width(self, params: GaussianParams) -> int:
         return self.form.columns(params.means.shape[1])
@@ -263,7 +269,7 @@ class CovariancePrior(Prior):
         # Without what the penalty added: many rows on a thin line are no spike, on one value are.
         own = (spread * (rows + 2 * a) - 2 * a) / np.maximum(rows, 1e-300)
         few = self._few(held, d)
-        bad = (spread < NUMERIC_SPREAD) | (spread < SPURIOUS_SPREAD) & few
+        bad = only_rounding(self, params, spread) | (spread < SPURIOUS_SPREAD) & few
         few &= held >= 1
         bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
         if stats is not None and self.ranked:
@@ -292,21 +298,7 @@ class CovariancePrior(Prior):
         return counts.sum(keepdims=True) if self.form.shared else counts
 
     def sobered(self, params: GaussianParams, counts: Array, narrow: list[int]) -> GaussianParams:
-        if self.form.shared:
-            return params
-        if self.grain is not None and len(self.grain.columns) == params.means.shape[1]:
-            # Rows that lie on whole numbers are as wide as those are written; a few are a spike.
-            few = self._few(counts * self.count_scale, params.means.shape[1])
-            narrow = [k for k in narrow if few[k]]
-            if not narrow:
-                return params
-        lenders = np.setdiff1d(np.flatnonzero(counts > 0), narrow)
-        if len(lenders):
-            cov = params.covariances.copy()
-            cov[narrow] = np.average(cov[lenders], axis=0, weights=counts[lenders])
-        else:
-            cov = widened(self, params, counts)
-        return gaussian_params(params.means, cov, self.form)
+        return sobered(self, params, counts, narrow)
 
     def finer(
         self, params: GaussianParams, counts: Array, stats: GaussianStatistics

@@ -8,7 +8,13 @@ import numpy as np
 
 from mixtura.data.column_moments import Moments
 from mixtura.data.moments import TableMoments
-from mixtura.families.collapse import NUMERIC_SPREAD, ROUNDED_SPREAD
+from mixtura.families.collapse import (
+    NUMERIC_SPREAD,
+    PENALTY_SHARE,
+    ROUNDED_SPREAD,
+    SPURIOUS_SPREAD,
+    THIN_SPREAD,
+)
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.records import GaussianParams, GaussianStatistics
 from mixtura.families.gaussian.triangular import square, times, within
@@ -95,6 +101,20 @@ def own_spread(prior: Any, own: Array, means: Array) -> Array:
             spread[k] = 1.0 / np.linalg.eigvalsh(whiten.T @ prior.reference @ whiten)[-1]
             known[k] = np.square(whiten * steps[:, None]).sum(axis=0).max() < 1.0
     return np.where(known & (spread > ROUNDED_SPREAD), spread, 0.0)
+
+
+def left_over(
+    prior: Any, params: GaussianParams, stats: GaussianStatistics, at: GaussianParams
+) -> AnyArray:
+    """Which narrow components have rows on one value or a plane, so that hardly any of their
+    smallest variance is of these; bool (K,). The sums of rows were taken at other parameters, `at`.
+    """
+    own, spread = (
+        own_spread(prior, own_scatter(prior.form, stats, at), at.means),
+        prior.spread(params),
+    )
+    most = np.minimum(THIN_SPREAD, (1.0 - PENALTY_SHARE) * spread)
+    return np.asarray((own < most) & (spread < SPURIOUS_SPREAD))
 
 
 def table_scatter(form: Form, moments: Moments) -> Array:

@@ -17,9 +17,11 @@ from mixtura.families.by_moments import by_moments
 from mixtura.families.collapse import NUMERIC_SPREAD
 from mixtura.families.frames import Affine, Filled
 from mixtura.families.gaussian.conjugate import conjugate_prior
+from mixtura.families.gaussian.forms import diagonal
 from mixtura.families.gaussian.gap_moments import gap_moments, refuse_lone
 from mixtura.families.gaussian.grain import grain_of
 from mixtura.families.gaussian.matrices import Full
+from mixtura.families.gaussian.narrowest import numeric_steps
 from mixtura.families.gaussian.prior import CovariancePrior, absolute_prior, table_prior
 from mixtura.families.gaussian.ratio import Bounded
 from mixtura.families.gaussian.records import GaussianParams, gaussian_params
@@ -47,12 +49,14 @@ def settled(kind: Any, survey: Survey, K: int) -> Settled:
         )
     if kind.gaps:
         refuse_lone(survey.sample.X, relative.equations)
+    relative = replace(relative, steps=_steps(survey, relative))
     if type(form) is Full and not kind.gaps:
         grain = grain_of(survey.sample.X, survey.rows, relative.target)
         relative = replace(relative, grain=grain)
     prior = relative
     if kind.reg_covar is not None:
         prior = absolute_prior(form, moments, kind.reg_covar, common=common)
+        prior = replace(prior, steps=relative.steps)
     if kind.ratio is not None:
         bounds = _bounds(kind, relative, kind.ratio)
         prior = replace(relative, strength=0.0, pivots=None, reference=None, bounds=bounds)
@@ -110,6 +114,17 @@ def _bounds(kind: Any, relative: CovariancePrior, ratio: EigenvalueRatio) -> Bou
     if kind.form.correlates:
         return Bounded(ratio, relative.units)
     return Bounded(ratio, 1.0 / np.sqrt(kind.form.restrict(relative.reference)))
+
+
+def _steps(survey: Survey, prior: CovariancePrior) -> Array | None:
+    """What is no rounding in each column of the table; None where columns hang on each other, for
+    what is held there is wider than that."""
+    if any(len(each.columns) > 1 for each in prior.equations):
+        return None
+    X, w, reference = survey.sample.X, survey.sample.sample_weight, prior.reference
+    assert reference is not None
+    rows = np.ones(len(X)) if w is None else w * prior.count_scale
+    return numeric_steps(X, rows, diagonal(reference))
 
 
 def _moments(kind: Any, survey: Survey) -> tuple[Moments, Callable[[AnyArray], Array] | None]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.linalg import null_space
 
 from mixtura.families.collapse import (
+    MOST,
     ORDINARY_SHARE,
     PENALTY_SHARE,
     ROUNDED_SPREAD,
@@ -16,11 +18,9 @@ from mixtura.families.collapse import (
     spikes,
 )
 from mixtura.families.gaussian.forms import Form
-from mixtura.families.gaussian.records import GaussianParams
+from mixtura.families.gaussian.records import GaussianParams, gaussian_params
 from mixtura.records import AnyArray, Array, Spike
 
-# A share of the smallest variance above which what was added is most of it.
-MOST = 0.5
 # How near eigenvalues lie to a bound at which they were cut off, relative.
 AT = 1e-9
 
@@ -34,7 +34,7 @@ def upheld(prior: Any, params: GaussianParams, counts: Array) -> AnyArray:
         cut = values.max() >= prior.bounds.ratio.c * least * (1 - AT)
         return np.broadcast_to(cut & (values <= least * (1 + AT)).any(axis=1), K).copy()
     if np.any(prior.absolute):
-        return np.asarray(prior.floor > MOST * smallest(params))
+        return np.asarray(prior.floor > MOST * varying(prior, params)[1])
     if prior.strength == 0:
         return np.zeros(K, dtype=bool)
     more = 2 * prior.strength
@@ -49,6 +49,25 @@ def mostly(parts: Array, form: Form, times: Array) -> AnyArray:
     values = np.linalg.eigvalsh(parts) if form.correlates else parts
     most = np.full(K, values.max()) if form.shared else values.reshape(K, -1).max(axis=1)
     return np.asarray(times * most > MOST)
+
+
+def sobered(prior: Any, params: GaussianParams, counts: Array, narrow: list[int]) -> GaussianParams:
+    """The components, those that are `narrow` as wide as the others are in the mean."""
+    if prior.form.shared:
+        return params
+    if prior.grain is not None and len(prior.grain.columns) == params.means.shape[1]:
+        # Rows that lie on whole numbers are as wide as those are written; a few are a spike.
+        few = prior._few(counts * prior.count_scale, params.means.shape[1])
+        narrow = [k for k in narrow if few[k]]
+        if not narrow:
+            return params
+    lenders = np.setdiff1d(np.flatnonzero(counts > 0), narrow)
+    if len(lenders):
+        cov = params.covariances.copy()
+        cov[narrow] = np.average(cov[lenders], axis=0, weights=counts[lenders])
+    else:
+        cov = widened(prior, params, counts)
+    return gaussian_params(params.means, cov, prior.form)
 
 
 def widened(prior: Any, params: GaussianParams, counts: Array) -> Array:
@@ -75,16 +94,39 @@ def at_the_floor(prior: Any, params: GaussianParams, counts: Array) -> list[Spik
 
 def fallen(prior: Any, params: GaussianParams, counts: Array) -> AnyArray:
     """Which components have next to no width but the floor that was asked for, (K,)."""
-    if not np.any(prior.absolute) or prior.equations:
-        # What is constant in the whole table has nothing but the floor in every component.
+    if not np.any(prior.absolute):
         return np.zeros(len(counts), dtype=bool)
-    least = smallest(params)
+    spread, least = varying(prior, params)
     # Of the smallest variance what is not the floor, as a share of the table's.
-    own = prior.spread(params) * np.maximum(1.0 - prior.floor / least, 0.0)
+    own = spread * np.maximum(1.0 - prior.floor / least, 0.0)
     few = (counts < few_rows(prior.width(params))) & (not params.form.shared)
     none = (own < THIN_SPREAD) | few & (own < SPURIOUS_SPREAD)
     # A row by itself counts as one but for rounding; less than half of one is an empty component.
     return np.asarray(none & (prior.floor > PENALTY_SHARE * least) & (counts >= 0.5))
+
+
+def varying(prior: Any, params: GaussianParams) -> tuple[Array, Array]:
+    """(the smallest variance as a share of the table's (K,), the smallest one (K,)), both in the
+    directions in which the table varies: elsewhere all components have the floor alone."""
+    if not prior.equations:
+        return prior.spread(params), smallest(params)
+    form, (K, d) = params.form, params.means.shape
+    if not form.correlates:
+        some = np.setdiff1d(np.arange(d), [j for each in prior.equations for j in each.columns])
+        variances = form.variances(params.covariances, K, d)[:, some]
+        table = form.variances(form.repeat(prior.scale, 1), 1, d)[:, some]
+        return np.min(variances / table, axis=1, initial=np.inf), np.min(
+            variances, axis=1, initial=np.inf
+        )
+    equal = np.zeros((len(prior.equations), d))
+    for row, each in zip(equal, prior.equations, strict=True):
+        row[list(each.columns)] = each.weights
+    free = null_space(equal)
+    inner = free.T @ form.dense(params.covariances, K, d) @ free
+    table = free.T @ form.dense(form.repeat(prior.scale, 1), 1, d)[0] @ free
+    root = np.linalg.inv(np.linalg.cholesky(table))
+    shares, variances = np.linalg.eigvalsh(root @ inner @ root.T), np.linalg.eigvalsh(inner)
+    return shares.min(axis=1, initial=np.inf), variances.min(axis=1, initial=np.inf)
 
 
 def constant_inside(
