@@ -28,6 +28,7 @@ from mixtura.families.product_parts import (
 )
 from mixtura.families.registry import Spec
 from mixtura.families.registry import family as family_of
+from mixtura.families.returned import settle
 from mixtura.records import AnyArray, Array, Categories, RandomNumbers
 from mixtura.supports import Support
 
@@ -328,7 +329,7 @@ class Product(Family):
     def settled(self, survey: Survey, K: int) -> Settled:
         self._refuse_columns(survey.source.d)
         self.refuse_source(survey.source)
-        found = [block.family.settled(survey.restricted(block.columns), K) for block in self.blocks]
+        found = [settle(block.family, survey.restricted(block.columns), K) for block in self.blocks]
         blocks = tuple(
             replace(block, family=one.family) for block, one in zip(self.blocks, found, strict=True)
         )
