@@ -247,7 +247,7 @@ def censored(family: Family) -> Family:
 
 @cache
 def _censored(kind: type[Family]) -> type[Family]:
-    return type(kind.__name__, (Censored, kind), {"kind": kind})
+    return type(kind.__name__, (Censored, kind), {"kind": kind, "__module__": __name__})
 
 
 def _as(family: Family, kind: type[Family]) -> Family:

@@ -152,7 +152,7 @@ def restricted(family: Family, limits: Limits) -> Family:
 
 @cache
 def _restricted(kind: type[Family]) -> type[Family]:
-    return type(kind.__name__, (Restricted, kind), {"kind": kind})
+    return type(kind.__name__, (Restricted, kind), {"kind": kind, "__module__": __name__})
 
 
 def _as(family: Family, kind: type[Family], limits: Limits | None) -> Family:
