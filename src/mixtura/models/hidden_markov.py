@@ -95,7 +95,7 @@ class HiddenMarkov(Mixture):
         cuts = range(0, len(x), _PIECE)
         looks = list(over(look, [slice(i, min(i + _PIECE, len(x))) for i in cuts]))
         if np.isnan(found).any():
-            self._refuse_no_number(x, found)
+            self._refuse_no_number(x, found, params)
             found = np.where(np.isnan(found), -np.inf, found)
         return found, looks
 

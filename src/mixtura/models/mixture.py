@@ -196,16 +196,22 @@ class Mixture(Labelled):
         if reached.all():
             own = look.statistics(self.of_components(resp))
             return Summary(loglik, weight, self.gathered(X, resp, params, own))
-        self._refuse_no_number(X, look.log_density)
+        self._refuse_no_number(X, look.log_density, params)
         # No density anywhere: the log-likelihood says so, and no component moves for it.
         X, resp = X[reached], resp[reached]
         own = self.family.statistics(X, self.of_components(resp), params.components)
         return Summary(loglik, weight, self.gathered(X, resp, params, own))
 
-    def _refuse_no_number(self, X: AnyArray, log_density: Array) -> None:
+    def _refuse_no_number(self, X: AnyArray, log_density: Array, params: Any) -> None:
         # Numbers of any size may overflow in between: those are far out, and no fault.
         ordinary = (np.abs(X) < ORDINARY).all(axis=1, keepdims=True)
         bad = np.argwhere(np.isnan(log_density) & ordinary)
+        for name, array in params.components.arrays().items() if len(bad) else ():
+            if np.isnan(array).any():
+                raise FitError(
+                    f"maximize of family {self.family.name!r} made NaN of {name!r}: a component "
+                    "that has lost its rows (a count of 0) keeps what it had in `params`"
+                )
         if len(bad):
             raise FitError(
                 f"log_density of family {self.family.name!r} is no number for "

@@ -126,7 +126,8 @@ def _check_shapes(family: Family, X: Array, params: MixtureParams) -> None:
 
 
 def _takes_one_column(family: Family, X: Array, rng: np.random.Generator) -> bool:
-    """Not that of unit vectors, or of shares of a total: it refuses a table of one column."""
+    """Not that of unit vectors, or of shares of a total: it refuses a table of one column, or has
+    nothing to say of it."""
     one = seen(X[:, :1])
     rows = Rows(one)
     try:
@@ -135,8 +136,8 @@ def _takes_one_column(family: Family, X: Array, rng: np.random.Generator) -> boo
         if X.shape[1] == 1:
             raise
         return False
-    _mixture(family, one, 1, rng)
-    return True
+    model, params = _mixture(family, one, 1, rng)
+    return X.shape[1] == 1 or bool(np.any(model.family.log_density(one, params.components)))
 
 
 def _check_information(
