@@ -41,6 +41,23 @@ def settle(family: Family, survey: Survey, K: int) -> Settled:
     return replace(found, family=plain(found.family))
 
 
+def maximized(family: Family, stats: Any, params: Any, prior: Any) -> Any:
+    """`family.maximize`; of a user's own family components without rows keep their parameters."""
+    if params is None or not is_own(type(family)) or (counts := family.counts(stats)).all():
+        return family.maximize(stats, params, prior)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = family.maximize(stats, params, prior)
+    old, gone = params.arrays(), np.flatnonzero(counts == 0.0)
+    own = {name: a for name, a in found.arrays().items() if len(np.atleast_1d(a)) == len(counts)}
+    # A prior may say what becomes of such a component.
+    if not any(np.isnan(array[gone]).any() for array in own.values()):
+        return found
+    kept = {name: array.copy() for name, array in own.items()}
+    for name, array in kept.items():
+        array[gone] = old[name][gone]
+    return found.with_arrays(kept)
+
+
 def read(family: Family) -> Family:
     """The same family, what its methods return read where its class is a user's own."""
     record = getattr(family, "record", None)

@@ -13,6 +13,7 @@ import numpy as np
 from mixtura.coordinates import Fields
 from mixtura.data.refusal import row_at
 from mixtura.errors import FitError
+from mixtura.families.returned import maximized
 from mixtura.models.hidden_markov_params import (
     ChainStatistics,
     HiddenMarkovChart,
@@ -145,7 +146,7 @@ class HiddenMarkov(Mixture):
         own = stats.components
         counts = self.family.counts(own)
         with_prior = self.prior.beside(own)
-        components = self.family.maximize(with_prior, params.components, self.prior)
+        components = maximized(self.family, with_prior, params.components, self.prior)
         firsts, moves = stats.starts + self.initial_rows, stats.moves + self.transition_rows
         if self.tied:
             groups = np.array(self.tied)

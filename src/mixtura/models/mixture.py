@@ -14,6 +14,7 @@ from mixtura.families.base import Family
 from mixtura.families.collapse import doubtful, standings
 from mixtura.families.domain import BadRow
 from mixtura.families.endless import Endless
+from mixtura.families.returned import maximized
 from mixtura.models.base import Labelled, Respond
 from mixtura.models.chart import mixture_chart
 from mixtura.models.fixed import FixedWeights, free_chart
@@ -221,7 +222,7 @@ class Mixture(Labelled):
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         counts = self.counts(summary) + self.prior.weight_rows
         own = self.prior.beside(self.own(summary))
-        components = self.family.maximize(own, params.components, self.prior)
+        components = maximized(self.family, own, params.components, self.prior)
         return MixtureParams(self.estimated(counts), components)
 
     def estimated(self, counts: Array) -> Array:
