@@ -122,6 +122,10 @@ def test_wrong_first_parameters_are_named(answer: Any, sentence: str) -> None:
             mixtura.fit(model, LAMPS, start=answer)
 
 
+def test_names_are_listed_once() -> None:
+    assert len(dir(mixtura)) == len(set(dir(mixtura)))
+
+
 def test_a_number_will_do_for_an_array() -> None:
     model = wrong(CENSORED["Censored"], "m_step", lambda p: Rate(float(p.rate)))
     found = mixtura.fit(model, LAMPS, start=Rate(1.0), tol=1e-12)
@@ -198,9 +202,35 @@ def test_a_familys_wrong_return_is_named(
         check_family(family, COUNTS)
 
 
-def test_a_family_without_a_record_is_told_so() -> None:
-    class Nameless(COUNTED["Counts"]):  # type: ignore[misc]
-        record = None
+@pytest.mark.parametrize(
+    ("record", "sentence"),
+    [
+        (None, "is None: it must be the class"),
+        (Theta, "is Theta, and 't' says not where it may live"),
+        (Bare, "is Bare, and it has no fields"),
+    ],
+)
+def test_a_familys_record_says_where_parameters_live(record: Any, sentence: str) -> None:
+    family = type("Nameless", (COUNTED["Counts"],), {"record": record})()
+    with pytest.raises(WrongReturn, match=f"record of Nameless {sentence}"):
+        mixtura.Mixture(family, 2).fit(COUNTS)
 
-    with pytest.raises(WrongReturn, match="record of Nameless is None: it must be the class"):
-        mixtura.Mixture(Nameless(), 2).fit(COUNTS)
+
+def test_sums_that_are_lines_and_classes_for_objects_are_told() -> None:
+    def lines(summary: Any) -> Any:
+        rows = np.ones(round(summary.weight))
+        return replace(summary, statistics=replace(summary.statistics, lamps=rows))
+
+    with pytest.raises(WrongReturn, match=r"Lives\.lamps of two chunks does not add up: shapes"):
+        mixtura.fit(wrong(CENSORED["Censored"], "e_step", lines), np.tile(LAMPS, (200, 1)))
+    with pytest.raises(TypeError, match="model is the class Censored: give an object of it"):
+        mixtura.fit(CENSORED["Censored"], LAMPS)
+
+
+@pytest.mark.filterwarnings("ignore:component . is empty")
+def test_components_without_rows_keep_what_they_had() -> None:
+    rows = np.repeat([[1.0, 2.0], [4.0, 1.0]], 30, axis=0)
+    found = mixtura.Mixture(COUNTED["Counts"](), 3, random_state=0).fit(rows)
+    house = mixtura.Mixture("poisson", 3, random_state=0).fit(rows)
+    assert found.lower_bound_ == pytest.approx(house.lower_bound_, abs=1e-4)
+    assert np.isfinite(found.rates_).all()

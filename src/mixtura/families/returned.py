@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,13 +60,26 @@ def maximized(family: Family, stats: Any, params: Any, prior: Any) -> Any:
 
 def read(family: Family) -> Family:
     """The same family, what its methods return read where its class is a user's own."""
-    record = getattr(family, "record", None)
-    if is_own(type(family)) and not (isinstance(record, type) and issubclass(record, Params)):
-        raise WrongReturn(
-            f"record of {type(family).__name__} is {shown(record)}: it must be the class of its "
-            "parameters, a mixtura.Params whose fields say where they may live"
-        )
+    if is_own(type(family)):
+        _check_record(type(family).__name__, getattr(family, "record", None), family)
     return reading(family, Family, READERS)
+
+
+def _check_record(name: str, record: Any, family: Family) -> None:
+    must = "a mixtura.Params whose fields say where they may live"
+    if not (isinstance(record, type) and issubclass(record, Params)):
+        raise WrongReturn(
+            f"record of {name} is {shown(record)}: it must be the class of its parameters, {must}"
+        )
+    told = {each.name for each in fields(record)} if is_dataclass(record) else set()
+    silent = sorted(told - set(family.supports()))
+    if silent or not told:
+        what = f"{silent[0]!r} says not" if silent else "it has no fields that say"
+        raise WrongReturn(
+            f"record of {name} is {record.__name__}, and {what} where it may live: it must be "
+            f"{must}, `{silent[0] if silent else 'scales'}: Annotated[np.ndarray, Positive()]` or "
+            "another of mixtura.supports, under @dataclass(frozen=True)"
+        )
 
 
 def _questions(

@@ -159,6 +159,10 @@ def _best(search: Search, start: Any, n_init: int) -> Outcome:
 
 
 def _check(model: Any, start: Any, n_init: Any, tol: Any, max_iter: Any) -> None:
+    for name, given in (("model", model), ("start", start)):
+        if isinstance(given, type):
+            told = f"{name} is the class {given.__name__}"
+            raise TypeError(f"{told}: give an object of it, as {given.__name__}(...)")
     if not isinstance(model, Model):
         raise TypeError(
             f"model must be a mixtura.Model, got {type(model).__name__}: derive the class from "

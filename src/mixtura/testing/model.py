@@ -84,10 +84,7 @@ def _check_sums(model: Model, X: Array, params: Any, rng: np.random.Generator) -
     cut = int(rng.integers(1, len(X))) if len(X) > 1 else 0
     if cut:
         what = f"e_step: summaries of rows 0 to {cut - 1} and the rest do not add"
-        try:
-            parts = model.e_step(Chunk(X[:cut]), params) + model.e_step(Chunk(X[cut:]), params)
-        except ValueError as error:
-            raise AssertionError(f"{what}: {error}") from error
+        parts = model.e_step(Chunk(X[:cut]), params) + model.e_step(Chunk(X[cut:]), params)
         _assert_same(parts, whole, what)
     times = rng.integers(0, 3, size=len(X))
     times[0] = 2
