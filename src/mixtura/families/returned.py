@@ -71,7 +71,7 @@ def _check_record(name: str, record: Any, family: Family) -> None:
         raise WrongReturn(
             f"record of {name} is {shown(record)}: it must be the class of its parameters, {must}"
         )
-    told = {each.name for each in fields(record)} if is_dataclass(record) else set()
+    told: set[str] = {f.name for f in fields(record)} if is_dataclass(record) else set()
     silent = sorted(told - set(family.supports()))
     if silent or not told:
         what = f"{silent[0]!r} says not" if silent else "it has no fields that say"

@@ -151,7 +151,7 @@ def _check_score(model: Model, X: Array, params: Any, rng: np.random.Generator) 
         rise = _objective(model, X, chart.params(h * direction))
         fall = _objective(model, X, chart.params(-h * direction))
         slope, found = (rise - fall) / (2 * h), float(gradient @ direction)
-        size = float(np.linalg.norm(gradient)) + abs(rise) * 1e-6
+        size = float(np.linalg.norm(gradient)) + abs(rise) * 1e-5
         require(
             abs(slope - found) <= DIFFERENCES * size,
             f"score: along a drawn direction it says {found:.8g}, and differences of the "
