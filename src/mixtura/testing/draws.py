@@ -115,6 +115,9 @@ def _check_law(
         while not np.std(change) <= APART and np.linalg.norm(step) > 1e-6:
             step *= 0.5
             change = densities(chart.params(step)) - here
+        # Where the support hangs on the parameters there are no densities nearby.
+        if not np.isfinite(change).all():
+            continue
         ratio = np.exp(change)
         found, error = float(ratio.mean()), float(ratio.std() / np.sqrt(len(ratio)))
         if abs(found - 1.0) > SURE * error + 1e-9 and within(chart.params(step)):
