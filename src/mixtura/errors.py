@@ -90,16 +90,21 @@ class Drowned(FitError):
         return (type(self), (self.component, self.most))
 
 
+class WrongReturn(TypeError):
+    """A method of a user's model or family returned what it may not; the message says what."""
+
+
 class LikelihoodFell(ArithmeticError):
     """An EM step lowered the objective by more than rounding can: a defect, never ignored."""
 
     def __init__(self, before: float, after: float) -> None:
-        self.before, self.after = before, after
+        # Numbers of NumPy would show their type.
+        self.before, self.after = float(before), float(after)
         super().__init__(
-            f"the log-likelihood fell from {before!r} to {after!r} in an EM step, which EM cannot "
-            "do: the rows changed between two passes, the model's e_step and m_step do not belong "
-            "together, or the data are so badly scaled that rounding dominates. If it is none of "
-            "these, please report it with the data."
+            f"the log-likelihood fell from {self.before!r} to {self.after!r} in an EM step, which "
+            "EM cannot do: the rows changed between two passes, the model's e_step and m_step do "
+            "not belong together, or the data are so badly scaled that rounding dominates. If it "
+            "is none of these, please report it with the data."
         )
 
     def __reduce__(self) -> tuple[type[LikelihoodFell], tuple[float, float]]:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mixtura.errors import WrongReturn
 from mixtura.ranges import Count, Finite
 from mixtura.supports import Support, declared
 
@@ -65,7 +66,16 @@ class Statistics:
             one, two = getattr(self, name), getattr(other, name)
             if isinstance(one, tuple):
                 return tuple(a + b for a, b in zip(one, two, strict=True))
-            return np.concatenate([one, two]) if name in self.joined else one + two
+            if name in self.joined:
+                return np.concatenate([one, two])
+            try:
+                return one + two
+            except ValueError:
+                raise WrongReturn(
+                    f"{type(self).__name__}.{name} of two chunks does not add up: shapes "
+                    f"{np.shape(one)} and {np.shape(two)}. Sums over rows have one shape; what has "
+                    "a line for each row is named in `joined`"
+                ) from None
 
         return type(self)(*(add(f.name) for f in fields(self)))
 

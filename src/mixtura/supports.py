@@ -74,6 +74,11 @@ class Support(ABC):
         each of its numbers taken as free, is given; shape (size,)."""
 
 
+def _first(value: Array, right: NDArray[np.bool_]) -> str:
+    """The first number that is not right, for messages."""
+    return f"{np.asarray(value)[~np.asarray(right)].flat[0]:.6g}"
+
+
 @cache
 def declared(record: Any) -> dict[str, Support]:
     """The supports in a record's field types, `rates: Annotated[Array, Positive()]`, by name."""
@@ -115,8 +120,9 @@ class Positive(Support):
     """Positive numbers, packed by their logarithms."""
 
     def check(self, value: Array, name: str) -> None:
-        if not (np.all(np.isfinite(value)) and np.all(value > 0)):
-            raise ValueError(f"'{name}' should be positive")
+        right = np.isfinite(value) & (value > 0)
+        if not np.all(right):
+            raise ValueError(f"'{name}' should be positive, but has {_first(value, right)}")
 
     def at_edge(self, value: Array) -> NDArray[np.bool_]:
         return np.asarray(value <= TINY)
@@ -149,8 +155,11 @@ class UnitInterval(Support):
     edge: ClassVar[str] = "0 or 1"
 
     def check(self, value: Array, name: str) -> None:
-        if not np.all((value >= 0) & (value <= 1)):
-            raise ValueError(f"'{name}' should be in the range [0, 1]")
+        right = (value >= 0) & (value <= 1)
+        if not np.all(right):
+            raise ValueError(
+                f"'{name}' should be in the range [0, 1], but has {_first(value, right)}"
+            )
 
     def at_edge(self, value: Array) -> NDArray[np.bool_]:
         return np.asarray((value <= EDGE) | (value >= 1.0 - EDGE))

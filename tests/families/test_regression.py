@@ -331,8 +331,8 @@ def test_what_is_refused() -> None:
         ({"common": [5]}, {}, "common has position 5"),
         ({"common": [1], "offset": 1}, {}, "common names column 1, which is no covariate"),
         ({"covariates": [0, 1], "offset": 1}, {}, "has two parts"),
-        ({}, {"X": np.column_stack([X, np.ones(len(y))])}, "column 2 .* holds one value only"),
-        ({}, {"X": np.column_stack([X, X.sum(axis=1)])}, "column 2 .* weighted sum of those"),
+        ({}, {"X": np.column_stack([X, np.ones(len(y))])}, "column .x3. holds one value only"),
+        ({}, {"X": np.column_stack([X, X.sum(axis=1)])}, "column .x3. is a weighted sum of those"),
     ):
         with pytest.raises(ValueError, match=told):
             MixtureRegression(2, **asked).fit(more.get("X", X), more.get("y", y))

@@ -23,6 +23,7 @@ def test_earthquakes():
     assert search.best_params_ == {"n_states": 3}
     assert search.best_estimator_.fit_result_.loglik == pytest.approx(-329.4603, abs=1e-4)
     assert search.predict(QUAKES).max() == 2
+    assert search.score(QUAKES) == pytest.approx(-329.4603, abs=1e-4)
 
 
 @pytest.mark.parametrize("criterion", ["bic", "icl", "heldout"])

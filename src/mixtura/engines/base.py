@@ -79,11 +79,6 @@ class Sweep(ABC):
         logliks = []
         for _ in range(steps):
             params = model.m_step(summary, params)
-            if not isinstance(params, Params):
-                raise TypeError(
-                    f"m_step must return the mixtura.Params that e_step is given, and returned "
-                    f"{type(params).__name__}"
-                )
             summary = self(params)
             if not isfinite(summary.loglik):
                 model.refuse_inadmissible(params)

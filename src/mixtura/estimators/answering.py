@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +13,7 @@ from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
 from mixtura.engines.trimming import refuse_gaps
 from mixtura.estimators.robust import trimmed_labels
-from mixtura.families.base import Family
-from mixtura.families.domain import BadRow
+from mixtura.families.domain import BadRow, refuse_asked
 from mixtura.models.mixture import Mixture
 from mixtura.models.noise import NOISE, Noisy
 from mixtura.models.responsibilities import normalise
@@ -43,7 +41,7 @@ def answers(
     here = isinstance(rows, Rows)
     for X, _, where, *_ in rows.chunks(rows.n if here else ANSWERED_ROWS):
         if not here:
-            refuse_strangers(fitted.family, X, rows.names, where.start)
+            refuse_asked(fitted.family, X, rows.names, where.start)
         model = replace(fitted, family=fitted.family.filling(X))
         # That of the fit may know no gaps.
         engine = resolve("auto" if model.family.gaps else mixture.engine, model)
@@ -81,7 +79,7 @@ def totals(mixture: Any, source: Source) -> tuple[float, float]:
     def summed(part: Source) -> tuple[float, float]:
         told, weight = 0.0, 0.0
         for x, w, where, *_ in part.chunks(ANSWERED_ROWS):
-            refuse_strangers(family, x, names, where.start)
+            refuse_asked(family, x, names, where.start)
             log_p = answers(mixture, Rows(x), "log_density")
             told += float(log_p.sum(dtype=np.float64) if w is None else w @ log_p)
             weight += float(len(x) if w is None else w.sum())
@@ -91,17 +89,6 @@ def totals(mixture: Any, source: Source) -> tuple[float, float]:
     if not weight > 0:
         raise ValueError("sample_weight is zero for every row: nothing is left to score")
     return told, weight
-
-
-def refuse_strangers(family: Family, X: AnyArray, names: Sequence[str], first: int) -> None:
-    """ValueError where rows, after `first` others, cannot come from the family.
-
-    Those of a table in memory are looked at where it comes in.
-    """
-    try:
-        family.filling(X).refuse(X, names)
-    except BadRow as bad:
-        raise bad.behind(first) from None
 
 
 def refuse_lost(

@@ -32,6 +32,7 @@ from mixtura.estimators.robust import notes
 from mixtura.estimators.rowwise import RowAnswers
 from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
 from mixtura.families.base import Family
+from mixtura.families.domain import refuse_asked
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array, Seed, Weights
@@ -315,9 +316,8 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         if is_stream(X):
             return asked(self, X, may_miss([family], filling=filling))
         X, _ = validated(self, X, [family], reset=False, filling=filling)
-        family.filling(X).refuse(
-            X, column_names(getattr(self, "feature_names_in_", None), X.shape[1])
-        )
+        names = column_names(getattr(self, "feature_names_in_", None), X.shape[1])
+        refuse_asked(family, X, names)
         return Rows(X)
 
     def _weights_for(self, sample_weight: Weights, X: AnyArray) -> Array:

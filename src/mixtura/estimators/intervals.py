@@ -23,6 +23,7 @@ from mixtura.estimators.known import refuse_told
 from mixtura.estimators.opened import read
 from mixtura.estimators.tables_beside import beside_rows, present
 from mixtura.families.base import Family
+from mixtura.families.domain import refuse_asked
 from mixtura.families.intervals import Cells, censored
 from mixtura.fitting.journal_file import removed
 from mixtura.records import AnyArray, Array, Categories, StrPath, Weights
@@ -231,7 +232,7 @@ class IntervalRows(ClimbedMixture):
             for name, each in (("lower", lower), ("upper", upper))
         )
         cells = placed(X, lower, upper, family, names)
-        family.filling(cells.x).refuse(cells.x, names)
+        refuse_asked(family, cells.x, names)
         refuse_settings(self, Rows(X), "lower, upper")
         return told(self, censored(family.filling(cells.x)), cells.wide, what)
 

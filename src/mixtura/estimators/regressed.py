@@ -20,6 +20,7 @@ from mixtura.estimators.known import refuse_told
 from mixtura.estimators.lazily import responded
 from mixtura.estimators.mixture import Mixture
 from mixtura.estimators.weighing import weighed
+from mixtura.families.domain import refuse_asked
 from mixtura.families.regression.family import Regression
 from mixtura.records import AnyArray, Array, Seed, Weights
 from mixtura.report.digits import counted
@@ -215,7 +216,7 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         if is_dask(X):
             return self._lazily(method, X, y, wide=how.get("wide", False))
         table = self._table(X, y)
-        self._kind(self.mixture_).refuse(table, self.mixture_._names())
+        refuse_asked(self._kind(self.mixture_), table, self.mixture_._names())
         return answers(self.mixture_, Rows(table), **how)
 
     def _total(self, X: Any, y: Any, sample_weight: Weights) -> tuple[float, float]:

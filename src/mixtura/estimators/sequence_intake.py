@@ -78,10 +78,13 @@ def sequences(
     if not seen.n:
         raise ValueError("X has no value in any row: give at least one step that was seen")
     if not (table.complete or may_miss([kind])):
-        _refuse_gaps(rows, table.seen, names, kind)
+        _refuse_gaps(rows, table.seen, names, kind, reset)
     # Of a whole table gaps are not looked for twice.
     here = kind if table.complete and not reset else kind.filling(seen.X)
-    _refuse_rows(here, table, names)
+    try:
+        _refuse_rows(here, table, names)
+    except BadRow as bad:
+        raise (bad if reset else bad.asked(here.allows_gaps)) from None
     if reset:
         door.refuse_extreme_scales(seen.X, names)
         if whole:
@@ -232,7 +235,9 @@ def _of_the_fit(estimator: Any, X: Any) -> bool:
     )
 
 
-def _refuse_gaps(X: AnyArray, seen: AnyArray, names: Sequence[str], kind: Family) -> None:
+def _refuse_gaps(
+    X: AnyArray, seen: AnyArray, names: Sequence[str], kind: Family, reset: bool
+) -> None:
     gaps = np.isnan(X) & seen[:, None]
     if gaps.any():
         i, j = np.argwhere(gaps)[0]
@@ -240,7 +245,7 @@ def _refuse_gaps(X: AnyArray, seen: AnyArray, names: Sequence[str], kind: Family
             f"column {names[j]!r} has a gap",
             int(i),
             f", and cells of family {kind.name!r} cannot be missing alone: make the whole row NaN, "
-            "a step that nobody saw, or use family='normal'",
+            "a step that nobody saw" + (", or use family='normal'" if reset else ""),
         )
 
 

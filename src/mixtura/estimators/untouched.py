@@ -1,10 +1,12 @@
-"""A fit that fails changes nothing."""
+"""A fit that fails changes nothing, and names the column that it cannot use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from mixtura.families.domain import BadColumn
 
 
 @contextmanager
@@ -13,7 +15,10 @@ def untouched_on_failure(estimator: Any) -> Iterator[None]:
     before = dict(estimator.__dict__)
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        names = getattr(estimator, "feature_names_in_", None)
         estimator.__dict__.clear()
         estimator.__dict__.update(before)
+        if isinstance(error, BadColumn):
+            raise error.named(names) from None
         raise

@@ -12,8 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from mixtura.data.column_positions import called
 from mixtura.data.rows import Rows
+from mixtura.families.domain import BadColumn
 from mixtura.records import AnyArray, Array
 
 # A column that varies less than this share of its size is constant but for rounding; one whose
@@ -100,10 +100,8 @@ def design(
     size = np.sqrt(w @ x**2)
     flat = np.flatnonzero(~(deviation > CONSTANT * size))
     if len(flat):
-        raise ValueError(
-            f"{what} column {called(columns[flat[0]], names)} holds one value only, which the "
-            "intercept tells already: leave the column out"
-        )
+        told = "holds one value only, which the intercept tells already: leave the column out"
+        raise BadColumn(f"{what} column", columns[flat[0]], f" {told}").named(names or None)
     root = np.zeros((len(columns), len(columns)))
     if len(columns):
         upper = np.linalg.qr(np.sqrt(w)[:, None] * (x - centre) / deviation, mode="r")
@@ -112,10 +110,9 @@ def design(
         same = np.flatnonzero(alone < DEPENDENT)
         if short or len(same):
             j = columns[len(upper) if not len(same) else same[0]]
-            raise ValueError(
-                f"{what} column {called(j, names)} is a weighted sum of those before it, so its "
-                "coefficient is not determined: leave the column out"
-            )
+            told = "is a weighted sum of those before it, so its coefficient is not determined"
+            bad = BadColumn(f"{what} column", j, f" {told}: leave the column out")
+            raise bad.named(names or None)
         root = np.linalg.inv(upper)
     chosen = np.arange(len(X))
     if len(X) > KEPT:

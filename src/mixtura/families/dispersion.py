@@ -27,6 +27,7 @@ from mixtura.families.collapse import (
     few_rows,
     spikes,
 )
+from mixtura.families.domain import BadColumn
 from mixtura.families.gaps import shares
 from mixtura.families.priors import Prior
 from mixtura.records import Array, Spike
@@ -62,9 +63,11 @@ class DispersionPrior(Prior, ABC):
         """
         constant = np.flatnonzero(~(target > cls.rounding))
         if len(constant):
-            raise ValueError(
-                f"family={family!r}: column {constant[0]} (counted from 0) holds one value only, "
-                "and there the likelihood has no bound: leave the column out"
+            raise BadColumn(
+                f"family={family!r}: column",
+                int(constant[0]),
+                " holds one value only, and there the likelihood has no bound: leave the column "
+                "out",
             )
         weight = survey.source.weight
         scale = max(1.0, survey.rows / weight)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Look, Settled
 from mixtura.families.frames import Leading
+from mixtura.families.returned import settle
 from mixtura.records import AnyArray, Array, Params, Statistics
 
 
@@ -234,7 +235,7 @@ class Censored(Family):
         plain = self.plain
         if hasattr(plain, "reaching"):
             plain = plain.reaching(survey)
-        found = plain.settled(survey.restricted(tuple(range(d))), K)
+        found = settle(plain, survey.restricted(tuple(range(d))), K)
         frames = tuple(Leading(frame, d) for frame in found.frames)
         return replace(found, family=censored(found.family), frames=frames)
 
@@ -246,7 +247,7 @@ def censored(family: Family) -> Family:
 
 @cache
 def _censored(kind: type[Family]) -> type[Family]:
-    return type(kind.__name__, (Censored, kind), {"kind": kind})
+    return type(kind.__name__, (Censored, kind), {"kind": kind, "__module__": __name__})
 
 
 def _as(family: Family, kind: type[Family]) -> Family:

@@ -17,6 +17,7 @@ import numpy as np
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.gaps import ColumnSums, summed
+from mixtura.families.returned import settle
 from mixtura.records import Array, Params
 from mixtura.supports import Positive, UnitInterval
 
@@ -120,7 +121,7 @@ class Restricted(Family):
         return found
 
     def settled(self, survey: Survey, K: int) -> Settled:
-        found = self.whole().settled(survey, K)
+        found = settle(self.whole(), survey, K)
         return replace(found, family=restricted(found.family, self.pinned))
 
     def obstacle(self, prior: Any) -> str:
@@ -151,7 +152,7 @@ def restricted(family: Family, limits: Limits) -> Family:
 
 @cache
 def _restricted(kind: type[Family]) -> type[Family]:
-    return type(kind.__name__, (Restricted, kind), {"kind": kind})
+    return type(kind.__name__, (Restricted, kind), {"kind": kind, "__module__": __name__})
 
 
 def _as(family: Family, kind: type[Family], limits: Limits | None) -> Family:

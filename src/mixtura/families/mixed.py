@@ -25,6 +25,7 @@ from mixtura.families.mixed_parts import (
 from mixtura.families.portrait import Portrait
 from mixtura.families.registry import Spec
 from mixtura.families.registry import family as family_of
+from mixtura.families.returned import maximized, settle
 from mixtura.families.tails import Tailed
 from mixtura.records import AnyArray, Array, Categories, RandomNumbers
 from mixtura.supports import Simplex, Support
@@ -146,7 +147,7 @@ class MixtureOf(Family):
         self.family.refuse(X, names)
 
     def settled(self, survey: Survey, K: int) -> Settled:
-        own = self.family.settled(survey, self.n)
+        own = settle(self.family, survey, self.n)
         base = MixedParams(np.full((K, self.n), 1.0 / self.n), (own.base,) * K)
         return Settled(MixtureOf(own.family, self.n), MixedPrior(own.prior), base, own.frames)
 
@@ -207,7 +208,7 @@ class MixtureOf(Family):
         shares = np.divide(counts, total, out=np.array(params.shares), where=total > 0)
         each = zip(stats.parts, params.parts, strict=True)
         return MixedParams(
-            shares, tuple(self.family.maximize(own, part, prior.own) for own, part in each)
+            shares, tuple(maximized(self.family, own, part, prior.own) for own, part in each)
         )
 
     @property

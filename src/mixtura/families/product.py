@@ -12,7 +12,7 @@ import numpy as np
 from mixtura.data.column_positions import positions
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
-from mixtura.families.domain import BadRow
+from mixtura.families.domain import BadColumn, BadRow
 from mixtura.families.endless import Endless
 from mixtura.families.intervals import Cells, look_at
 from mixtura.families.portrait import Portrait
@@ -28,6 +28,7 @@ from mixtura.families.product_parts import (
 )
 from mixtura.families.registry import Spec
 from mixtura.families.registry import family as family_of
+from mixtura.families.returned import maximized, settle
 from mixtura.records import AnyArray, Array, Categories, RandomNumbers
 from mixtura.supports import Support
 
@@ -180,7 +181,7 @@ class Product(Family):
 
     def maximize(self, stats: ProductStatistics, params: Any, prior: Any) -> ProductParams:
         each = self._each(stats.blocks, self._known(params), prior.blocks)
-        return ProductParams(self.names, tuple(f.maximize(s, part, p) for f, s, part, p in each))
+        return ProductParams(self.names, tuple(maximized(f, s, part, p) for f, s, part, p in each))
 
     def start(self, X: AnyArray, resp: Array, params: Any, prior: Any) -> ProductParams:
         each = self._each(self._parts(X), self._known(params), prior.blocks)
@@ -332,7 +333,12 @@ class Product(Family):
     def settled(self, survey: Survey, K: int) -> Settled:
         self._refuse_columns(survey.source.d)
         self.refuse_source(survey.source)
-        found = [block.family.settled(survey.restricted(block.columns), K) for block in self.blocks]
+        found = []
+        for block in self.blocks:
+            try:
+                found.append(settle(block.family, survey.restricted(block.columns), K))
+            except BadColumn as bad:
+                raise bad.at(block.columns[bad.column]) from None
         blocks = tuple(
             replace(block, family=one.family) for block, one in zip(self.blocks, found, strict=True)
         )

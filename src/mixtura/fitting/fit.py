@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from mixtura.data.entry import admitted
 from mixtura.engines.choose import open_sweep, resolve_for
 from mixtura.engines.threads import single_blas, single_openmp
-from mixtura.errors import FAILURES, FitError
+from mixtura.errors import FAILURES, FitError, WrongReturn
 from mixtura.fitting.account import account
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import described, model_identity
@@ -26,6 +26,7 @@ from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.reported import reported
 from mixtura.fitting.search import Search
 from mixtura.models.base import Model
+from mixtura.models.returned import read, read_start
 from mixtura.records import Params, Seed, StrPath, Weights
 from mixtura.result import Fit, StartReport
 from mixtura.solvers.clock import Clock
@@ -87,11 +88,15 @@ def fit(
     ------
     ValueError
         For data, settings or a model that cannot be used, saying what to do.
+    TypeError
+        For a method that returned what it may not.
     LikelihoodFell
         If a step lowered the objective, which EM cannot do: `e_step` and `m_step` do not belong
         together.
     """
     _check(model, start, n_init, tol, max_iter)
+    model = read(model)
+    start = None if start is None else read_start(start)
     rows = admitted(data, sample_weight)
     seed = check_random_state(random_state).randint(2**31 - 1)
     engine = resolve_for(rows, engine, model)
@@ -109,7 +114,12 @@ def fit(
         rng = np.random.RandomState(seed)
         search = Search(model, rows, opened, tol, max_iter, rng, climber, clock=Clock())
         with search.clock.hearing(checkpoint is None and ends_by_clock(name)):
-            outcome = _best(search, start, n_init)
+            try:
+                outcome = _best(search, start, n_init)
+            except WrongReturn:
+                # What a wrong model summed is nothing to go on from.
+                removed(checkpoint)
+                raise
     found = account(outcome, search, (name, engine), (rows.positive, 0))
     if not found.converged and len(found.trace) > 1:
         warnings.warn(
@@ -149,6 +159,10 @@ def _best(search: Search, start: Any, n_init: int) -> Outcome:
 
 
 def _check(model: Any, start: Any, n_init: Any, tol: Any, max_iter: Any) -> None:
+    for name, given in (("model", model), ("start", start)):
+        if isinstance(given, type):
+            told = f"{name} is the class {given.__name__}"
+            raise TypeError(f"{told}: give an object of it, as {given.__name__}(...)")
     if not isinstance(model, Model):
         raise TypeError(
             f"model must be a mixtura.Model, got {type(model).__name__}: derive the class from "
@@ -166,9 +180,6 @@ def _check(model: Any, start: Any, n_init: Any, tol: Any, max_iter: Any) -> None
         raise TypeError(
             f"start must be a mixtura.Params, as m_step returns them, got {type(start).__name__}"
         )
-    if start is not None:
-        for field, support in start.supports().items():
-            support.check(start.arrays()[field], f"start.{field}")
     if start is not None and n_init > 1:
         raise ValueError(
             f"n_init={n_init} with a given start would climb the same way {n_init} times: leave "

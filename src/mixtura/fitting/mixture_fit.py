@@ -24,6 +24,7 @@ from mixtura.families.base import Family
 from mixtura.families.believed import believed
 from mixtura.families.conjugate import Conjugate
 from mixtura.families.design import design
+from mixtura.families.returned import settle
 from mixtura.fitting.account import account
 from mixtura.fitting.anchors import Anchors
 from mixtura.fitting.condensed import restored
@@ -320,7 +321,7 @@ def prepare(
     known = known or surveyed(
         rows, n_components, rng, groups=n_components, numbers=family.start_numbers
     )
-    settled = family.settled(known, n_components)
+    settled = settle(family, known, n_components)
     own = believed(settled.family, settled.prior, prior, known.source.d)
     settled = replace(settled, prior=own)
     model = Mixture(settled.family, settled.prior, fixed=fixed)

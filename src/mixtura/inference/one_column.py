@@ -20,6 +20,10 @@ from mixtura.records import Array
 # An end of the support is looked for so many ranges of the rows away.
 FAR = 100.0
 PIECES = 8
+# Points reach so many ranges of the rows (on the scale) to either side.
+POINTS, WIDE = 4001, 3.0
+# Beyond these exponents exp is 0 or infinite.
+EXPONENT = 700.0
 
 
 @dataclass(frozen=True)
@@ -56,22 +60,35 @@ class OneColumn:
         found = np.asarray(up - down if math.isfinite(a) or math.isfinite(b) else x)
         return found[np.isfinite(found)] if found.ndim else found
 
+    def points(self) -> tuple[Array, Array]:
+        """Many points and the probability about each, of the mass not too far from the rows."""
+        cuts = self._scaled(self.cuts)
+        low, high = float(cuts.min()), float(cuts.max())
+        t, gap = np.linspace(
+            low - WIDE * (high - low), high + WIDE * (high - low), POINTS, retstep=True
+        )
+        x = np.array([self._at(each)[0] for each in t])
+        return x, np.array([self._share(each, 1.0) for each in t]) * gap
+
+    def _at(self, t: float) -> tuple[float, float]:
+        """(x, dx / dt) at a place on the scale."""
+        a, b = self.ends
+        if a == -math.inf and b == math.inf:
+            return t, 1.0
+        t = min(max(t, -EXPONENT), EXPONENT)
+        if b == math.inf:
+            return a + math.exp(t), math.exp(t)
+        if a == -math.inf:
+            return b - math.exp(-t), math.exp(-t)
+        return a + (b - a) * float(expit(t)), (b - a) * float(expit(t) * expit(-t))
+
     def _share(self, t: float, unit: float) -> float:
         """density(x) dx / dt at t units."""
         a, b = self.ends
         t *= unit
-        if abs(t) > 700.0 and (math.isfinite(a) or math.isfinite(b)):
+        if abs(t) > EXPONENT and (math.isfinite(a) or math.isfinite(b)):
             return 0.0
-        if a == -math.inf and b == math.inf:
-            x, slope = t, 1.0
-        elif b == math.inf:
-            slope = math.exp(t)
-            x = a + slope
-        elif a == -math.inf:
-            slope = math.exp(-t)
-            x = b - slope
-        else:
-            x, slope = a + (b - a) * float(expit(t)), (b - a) * float(expit(t) * expit(-t))
+        x, slope = self._at(t)
         found = self.log_density(x) if a < x < b else -math.inf
         # At an end itself, which rounding may reach, it may be infinite.
         return math.exp(found) * slope * unit if found < math.inf else 0.0

@@ -24,6 +24,7 @@ from mixtura.records import (
     Standing,
     Summary,
 )
+from mixtura.returned import is_own
 
 # log pi_k + log p(x_i | k), (n, K) -> (log p(x_i), (n,); responsibilities, (n, K)).
 Respond = Callable[[Array], tuple[Array, Array]]
@@ -89,6 +90,17 @@ class Model(ABC):
         end within the supports.
         """
         return False
+
+    @property
+    def numberless(self) -> str:
+        """What to do where the log-likelihood is no finite number."""
+        if is_own(type(self)):
+            return (
+                f"what e_step and log_prior of {type(self).__name__} return must be finite "
+                "wherever the supports of the parameters hold: look for the rows where it is not, "
+                "or begin elsewhere"
+            )
+        return "rescale the columns of X"
 
     @property
     def least_rows(self) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from mixtura.coordinates import Fields
 from mixtura.data.refusal import row_at
 from mixtura.errors import FitError
+from mixtura.families.returned import maximized
 from mixtura.models.hidden_markov_params import (
     ChainStatistics,
     HiddenMarkovChart,
@@ -97,7 +98,7 @@ class HiddenMarkov(Mixture):
         cuts = range(0, len(x), _PIECE)
         looks = list(over(look, [slice(i, min(i + _PIECE, len(x))) for i in cuts]))
         if np.isnan(found).any():
-            self._refuse_no_number(x, found)
+            self._refuse_no_number(x, found, params)
             found = np.where(np.isnan(found), -np.inf, found)
         return found, looks
 
@@ -147,7 +148,7 @@ class HiddenMarkov(Mixture):
         own = stats.components
         counts = self.family.counts(own)
         with_prior = self.prior.beside(own)
-        components = self.family.maximize(with_prior, params.components, self.prior)
+        components = maximized(self.family, with_prior, params.components, self.prior)
         firsts, moves = stats.starts + self.initial_rows, stats.moves + self.transition_rows
         if self.tied:
             groups = np.array(self.tied)

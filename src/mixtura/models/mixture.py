@@ -14,6 +14,7 @@ from mixtura.families.base import Family
 from mixtura.families.collapse import doubtful, standings
 from mixtura.families.domain import BadRow
 from mixtura.families.endless import Endless
+from mixtura.families.returned import maximized
 from mixtura.models.base import Labelled, Respond
 from mixtura.models.chart import mixture_chart
 from mixtura.models.fixed import FixedWeights, free_chart
@@ -196,16 +197,22 @@ class Mixture(Labelled):
         if reached.all():
             own = look.statistics(self.of_components(resp))
             return Summary(loglik, weight, self.gathered(X, resp, params, own))
-        self._refuse_no_number(X, look.log_density)
+        self._refuse_no_number(X, look.log_density, params)
         # No density anywhere: the log-likelihood says so, and no component moves for it.
         X, resp = X[reached], resp[reached]
         own = self.family.statistics(X, self.of_components(resp), params.components)
         return Summary(loglik, weight, self.gathered(X, resp, params, own))
 
-    def _refuse_no_number(self, X: AnyArray, log_density: Array) -> None:
+    def _refuse_no_number(self, X: AnyArray, log_density: Array, params: Any) -> None:
         # Numbers of any size may overflow in between: those are far out, and no fault.
         ordinary = (np.abs(X) < ORDINARY).all(axis=1, keepdims=True)
         bad = np.argwhere(np.isnan(log_density) & ordinary)
+        for name, array in params.components.arrays().items() if len(bad) else ():
+            if np.isnan(array).any():
+                raise FitError(
+                    f"maximize of family {self.family.name!r} made NaN of {name!r}: a component "
+                    "that has lost its rows (a count of 0) keeps what it had in `params`"
+                )
         if len(bad):
             raise FitError(
                 f"log_density of family {self.family.name!r} is no number for "
@@ -215,7 +222,7 @@ class Mixture(Labelled):
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         counts = self.counts(summary) + self.prior.weight_rows
         own = self.prior.beside(self.own(summary))
-        components = self.family.maximize(own, params.components, self.prior)
+        components = maximized(self.family, own, params.components, self.prior)
         return MixtureParams(self.estimated(counts), components)
 
     def estimated(self, counts: Array) -> Array:

@@ -135,6 +135,11 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_.predict(X, lengths)
 
+    def score(self, X: Any, lengths: Any = None, *, sample_weight: Weights = None) -> float:
+        """`HiddenMarkov.score` of the best model."""
+        check_is_fitted(self, "best_estimator_")
+        return self.best_estimator_.score(X, lengths, sample_weight=sample_weight)
+
     def _numbers(self) -> list[int]:
         if not isinstance(self.estimator, HiddenMarkov):
             raise ValueError(

@@ -35,11 +35,14 @@ def _none() -> float:
 class Ascent:
     """The objective after each EM step, and what it says about the top.
 
-    Values are totals over `weight` rows; gaps are per row, as `tol` is.
+    Values are totals over `weight` rows; gaps are per row, as `tol` is. `cure` says what to do
+    where one is no number.
     """
 
-    def __init__(self, weight: float, monotone: bool, history: Iterable[float] = ()) -> None:
-        self.weight, self.monotone = weight, monotone
+    def __init__(
+        self, weight: float, monotone: bool, history: Iterable[float] = (), cure: str = ""
+    ) -> None:
+        self.weight, self.monotone, self.cure = weight, monotone, cure
         self.values: list[float] = list(history)
 
     def add(self, value: float, rounding: Callable[[], float] = _none) -> None:
@@ -48,7 +51,7 @@ class Ascent:
         `rounding` is asked only then: what more than a sum's, in all, the step's arithmetic has.
         """
         if not math.isfinite(value):
-            raise FitError(f"the log-likelihood became {value}: rescale the columns of X")
+            raise FitError(f"the log-likelihood became {value}{self.cure and f': {self.cure}'}")
         if self.values and self.monotone:
             before = self.values[-1]
             fell = before - value - FALL * (self.weight + abs(before))

@@ -78,12 +78,16 @@ class Curvature:
 
 
 def information_times(here: Charted, vector: Array) -> Array:
-    """(observed information per row) times a vector, at the chart's centre; one pass."""
+    """(observed information per row) times a vector, at the chart's centre; one pass.
+
+    None where there are no numbers, as far out: the hill is then not known to fall.
+    """
     norm = float(np.linalg.norm(vector))
     moved = here.at(vector * (DIFFERENCE / norm))
     if moved is None:
-        return np.full_like(vector, math.inf)
-    return (here.centre.gradient - moved.gradient) * (norm / DIFFERENCE)
+        return np.zeros_like(vector)
+    found = (here.centre.gradient - moved.gradient) * (norm / DIFFERENCE)
+    return np.where(np.isfinite(found), found, 0.0)
 
 
 def information(here: Charted) -> Array:

@@ -53,6 +53,7 @@ def risen(
         met = evaluated(model, sweep, partial(way, 0.5**halvings))
         if met is not None and met[2] >= least:
             return met[:2]
+    model.refuse_inadmissible(target)
     # No rise to be found: what is wrong is said where the step is noted.
     last = way(0.5**HALVINGS)
     return last, sweep(last)

@@ -37,6 +37,7 @@ class Logbook:
             summary.weight,
             self.model.monotone if monotone is None else monotone,
             self.earlier if value is None else (),
+            self.model.numberless,
         )
         self.ascent.add(objective if value is None else value)
         self.logliks = [summary.loglik]

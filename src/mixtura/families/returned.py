@@ -1,0 +1,167 @@
+"""What each method of a user's own family returns, read where the family settles on a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.survey import Survey
+from mixtura.errors import WrongReturn
+from mixtura.families.base import Family, Settled
+from mixtura.records import Array, Params, Statistics
+from mixtura.returned import Answer, is_own, plain, reading, shapes_of, shown
+
+# Rows that are looked at.
+ROWS = 200
+
+SUMS = "a mixtura.Statistics, its fields arrays of real numbers"
+
+
+def settle(family: Family, survey: Survey, K: int) -> Settled:
+    """`family.settled`, and a first look at what a user's own family returns.
+
+    WrongReturn names the method. Later passes over the rows cost nothing more.
+    """
+    asked = read(family)
+    found = asked.settled(survey, K)
+    if asked is family:
+        return found
+    X = np.asarray(survey.sample.X[:ROWS], dtype=np.float64)
+    for method, given, shape in _questions(found, X, K):
+        # What few rows cannot tell, and what is not written.
+        with np.errstate(all="ignore"), suppress(ValueError, ArithmeticError, NotImplementedError):
+            told = getattr(found.family, method)(*given)
+            if shape is not None and np.shape(told) != shape:
+                answer = Answer(method, type(family).__name__)
+                raise answer.wrong(f"an array of shape {np.shape(told)}", f"one of shape {shape}")
+    return replace(found, family=plain(found.family))
+
+
+def maximized(family: Family, stats: Any, params: Any, prior: Any) -> Any:
+    """`family.maximize`; of a user's own family components without rows keep their parameters."""
+    if params is None or not is_own(type(family)) or (counts := family.counts(stats)).all():
+        return family.maximize(stats, params, prior)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = family.maximize(stats, params, prior)
+    old, gone = params.arrays(), np.flatnonzero(counts == 0.0)
+    own = {name: a for name, a in found.arrays().items() if len(np.atleast_1d(a)) == len(counts)}
+    # A prior may say what becomes of such a component.
+    if not any(np.isnan(array[gone]).any() for array in own.values()):
+        return found
+    kept = {name: array.copy() for name, array in own.items()}
+    for name, array in kept.items():
+        array[gone] = old[name][gone]
+    return found.with_arrays(kept)
+
+
+def read(family: Family) -> Family:
+    """The same family, what its methods return read where its class is a user's own."""
+    if is_own(type(family)):
+        _check_record(type(family).__name__, getattr(family, "record", None), family)
+    return reading(family, Family, READERS)
+
+
+def _check_record(name: str, record: Any, family: Family) -> None:
+    must = "a mixtura.Params whose fields say where they may live"
+    if not (isinstance(record, type) and issubclass(record, Params)):
+        raise WrongReturn(
+            f"record of {name} is {shown(record)}: it must be the class of its parameters, {must}"
+        )
+    told: set[str] = {f.name for f in fields(record)} if is_dataclass(record) else set()
+    silent = sorted(told - set(family.supports()))
+    if silent or not told:
+        what = f"{silent[0]!r} says not" if silent else "it has no fields that say"
+        raise WrongReturn(
+            f"record of {name} is {record.__name__}, and {what} where it may live: it must be "
+            f"{must}, `{silent[0] if silent else 'scales'}: Annotated[np.ndarray, Positive()]` or "
+            "another of mixtura.supports, under @dataclass(frozen=True)"
+        )
+
+
+def _questions(
+    found: Settled, X: Array, K: int
+) -> Iterator[tuple[str, tuple[Any, ...], tuple[int, ...] | None]]:
+    """(method, what it is given, the shape of its answer), in the order in which a fit asks."""
+    family, params, even = found.family, found.base, np.full((len(X), K), 1.0 / K)
+    yield "log_density", (X, params), (len(X), K)
+    stats = family.statistics(X, even, params)
+    yield "maximize", (stats, params, found.prior), None
+    try:
+        family.params(params.arrays())
+    except ValueError:
+        # The fit itself says that the M-step left what is admissible.
+        return
+    yield "information", (params, even[0]), None
+    if family.scored:
+        yield "score", (stats, params), None
+    if not family.conditional:
+        yield "means", (params,), (K, X.shape[1])
+        yield "variances", (params,), (K, X.shape[1])
+        yield "sample", (np.arange(K), params, np.random.RandomState(0)), (K, X.shape[1])
+
+
+def _numbers(family: Any, given: tuple[Any, ...], found: Any, answer: Answer) -> Array:
+    must = "an array of real numbers"
+    if not isinstance(found, np.ndarray):
+        raise answer.wrong(shown(found), must)
+    return answer.numbers(found, "", must)
+
+
+def _statistics(family: Any, given: tuple[Any, ...], found: Any, answer: Answer) -> Statistics:
+    sums, shape = answer.statistics(found, SUMS), np.shape(given[1])[1:]
+    counts: Any = getattr(sums, "counts", None)
+    if type(family).counts is Family.counts and np.shape(counts) != shape:
+        told = "no `counts`" if counts is None else f"`counts` of shape {np.shape(counts)}"
+        raise answer.wrong(
+            f"{type(sums).__name__} with {told}",
+            f"the components' sums of responsibilities in its field `counts`, of shape {shape}",
+        )
+    return sums
+
+
+def _maximize(family: Any, given: tuple[Any, ...], found: Any, answer: Answer) -> Params:
+    must = f"a {family.record.__name__}, the family's `record`"
+    if not isinstance(found, family.record):
+        raise answer.wrong(shown(found), must)
+    if answer.params(found, None if given[1] is None else shapes_of(given[1]), must) is not found:
+        raise answer.wrong(shown(found), f"{must}, its fields arrays")
+    params: Params = found
+    for name, array in params.arrays().items():
+        if np.isnan(array).any():
+            raise answer.wrong(f"NaN for {name!r}", "numbers")
+    return params
+
+
+def _score(family: Any, given: tuple[Any, ...], found: Any, answer: Answer) -> dict[str, Any]:
+    told = answer.gradient(found, given[1])
+    answer.refuse_nan(told, given[1])
+    return told
+
+
+def _information(family: Any, given: tuple[Any, ...], found: Any, answer: Answer) -> dict[str, Any]:
+    return answer.information(found, given[0])
+
+
+def _sample(family: Any, given: tuple[Any, ...], found: Any, answer: Answer) -> Array:
+    drawn, n = _numbers(family, given, found, answer), len(given[0])
+    if drawn.ndim != 2 or len(drawn) != n:
+        raise answer.wrong(
+            shown(drawn), f"a row for each of {n} labels, an array of shape ({n}, d)"
+        )
+    return drawn
+
+
+READERS = {
+    "log_density": _numbers,
+    "statistics": _statistics,
+    "maximize": _maximize,
+    "score": _score,
+    "information": _information,
+    "means": _numbers,
+    "variances": _numbers,
+    "sample": _sample,
+}
