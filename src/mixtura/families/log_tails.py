@@ -54,16 +54,31 @@ def log_gammaincc(a: AnyArray, x: AnyArray) -> Array:
     return _gamma(gammaincc, far, 1.0, a, x)
 
 
+def gamma_tail(a: AnyArray, x: AnyArray, side: float) -> Array:
+    """Q(a, x), the upper tail of a gamma law (side 1), or P(a, x), the lower one (-1)."""
+    a, x = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
+    large = _large(a, x, side)
+    tail = np.asarray((gammaincc if side > 0 else gammainc)(a, x))
+    tail[large] = np.exp(_uniform(a[large], x[large], side))
+    return tail
+
+
 def _gamma(
     near: Callable[..., Array], far: Callable[..., Array], side: float, a: AnyArray, x: AnyArray
 ) -> Array:
     """`_either`; `_uniform` in the tail of large shapes, of which SciPy's series ends too soon."""
     a, x = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
-    large = (a >= _LARGE) & (side * (x - a) > _TAIL * np.sqrt(a)) & (x > 0) & np.isfinite(x)
+    large = _large(a, x, side)
     found = np.empty(a.shape)
     found[large] = _uniform(a[large], x[large], side)
     found[~large] = _either(near, far, a[~large], x[~large])
     return found
+
+
+def _large(a: Array, x: Array, side: float) -> AnyArray:
+    """Where `_uniform` is to be taken."""
+    beyond = side * (x - a) > _TAIL * np.sqrt(np.maximum(a, 0.0))
+    return np.asarray((a >= _LARGE) & beyond & (x > 0) & np.isfinite(x))
 
 
 def _uniform(a: Array, x: Array, side: float) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from mixtura.families.factorials import log_factorials
-from mixtura.families.log_tails import log_gammainc, log_gammaincc
+from mixtura.families.log_tails import gamma_tail
 from mixtura.records import Array
 
 # So many counts are added up one by one, and of a tail that float64 does not hold the terms until
@@ -33,10 +33,8 @@ def log_between(first: Array, last: Array, rates: Array) -> Array:
     right = first > rates
     left = last < rates
     with np.errstate(all="ignore"):
-        above = [np.where(at > 0, np.exp(log_gammainc(at, rates)), 1.0) for at in (first, last + 1)]
-        below = [
-            np.where(at > 0, np.exp(log_gammaincc(at, rates)), 0.0) for at in (first, last + 1)
-        ]
+        above = [np.where(at > 0, gamma_tail(at, rates, -1.0), 1.0) for at in (first, last + 1)]
+        below = [np.where(at > 0, gamma_tail(at, rates, 1.0), 0.0) for at in (first, last + 1)]
         above[1] = np.where(last < np.inf, above[1], 0.0)
         below[1] = np.where(last < np.inf, below[1], 1.0)
         p = np.where(right, above[0] - above[1], 1.0 - below[0] - above[1])
