@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from evidence import log_evidence, log_joint
 
-from mixtura import testing
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
 from mixtura.families.gaussian.covariance import structure
@@ -17,6 +16,7 @@ from mixtura.models.variational import VariationalMixture, VariationalParams
 from mixtura.models.weight_priors import Dirichlet, StickBreaking, WeightPrior
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
+from mixtura.testing import model as contract
 
 FORMS = ("full", "tied", "diag", "spherical", "EII", "EEI", "EEE")
 WEIGHTS = (Dirichlet(0.7, 3), StickBreaking(1.3))
@@ -108,9 +108,9 @@ def test_the_contract_of_models(name, weights):
     model, X, rng = variational(name, weights), rows(60), np.random.default_rng(1)
     resp = rng.dirichlet(np.ones(3), size=60)
     start = model.first_step(X, None, resp, model.untold(3))
-    testing._check_sums(model, X, start, rng)
-    testing._check_engines(model, X, start, rng)
-    testing._check_climb(model, X, start, 2000)
+    contract.check_sums(model, X, start, rng)
+    contract.check_engines(model, X, start, rng)
+    contract.check_climb(model, X, start, 2000)
 
 
 def test_the_norms_of_responsibilities_are_their_entropy_and_expectation():

@@ -13,13 +13,7 @@ from laws import EVIDENCE, FAMILIES, MIXED, PRIORS, by_column, next_codes, next_
 from scipy.special import logsumexp
 
 import mixtura
-from mixtura import (
-    BayesianMixture,
-    BetaPrior,
-    GammaPrior,
-    StoreError,
-    testing,
-)
+from mixtura import BayesianMixture, BetaPrior, GammaPrior, StoreError
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
 from mixtura.estimators.document import restore, to_document
@@ -30,6 +24,7 @@ from mixtura.models.variational import VariationalMixture
 from mixtura.models.weight_priors import Dirichlet, StickBreaking
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
+from mixtura.testing import model as contract
 
 
 def one(name: str, **settings: Any) -> BayesianMixture:
@@ -112,9 +107,9 @@ def test_steps_are_the_best_and_keep_the_contract(name):
     r = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
     assert model.entropy(summary, q) == pytest.approx(-np.sum(r * np.log(r)), abs=1e-9)
     assert summary.loglik + model.log_prior(q) == pytest.approx(bound(model, X, r, q), abs=1e-9)
-    testing._check_sums(model, X, q, rng)
-    testing._check_engines(model, X, q, rng)
-    testing._check_climb(model, X, q, 2000)
+    contract.check_sums(model, X, q, rng)
+    contract.check_engines(model, X, q, rng)
+    contract.check_climb(model, X, q, 2000)
 
 
 def planted(name: str, seed: int = 0) -> tuple[np.ndarray, int]:

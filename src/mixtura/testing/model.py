@@ -66,9 +66,9 @@ def check_model(
 def check_all(model: Model, X: Array, params: Any, max_iter: int, random_state: int) -> None:
     """What `check_model` checks, of rows (n, d)."""
     rng = np.random.default_rng(random_state)
-    _check_sums(model, X, params, rng)
-    _check_engines(model, X, params, rng)
-    end = _check_climb(model, X, params, max_iter)
+    check_sums(model, X, params, rng)
+    check_engines(model, X, params, rng)
+    end = check_climb(model, X, params, max_iter)
     # With a score and an obstacle free numbers are not those of the model alone.
     if not (model.scored and model.obstacle()):
         _check_top(model, X, end)
@@ -78,7 +78,7 @@ def check_all(model: Model, X: Array, params: Any, max_iter: int, random_state: 
         check_rows(model, params, rng)
 
 
-def _check_sums(model: Model, X: Array, params: Any, rng: np.random.Generator) -> None:
+def check_sums(model: Model, X: Array, params: Any, rng: np.random.Generator) -> None:
     whole = open_sweep("local", model, Rows(X))(params)
     require(bool(np.isfinite(whole.loglik)), f"the log-likelihood at `params` is {whole.loglik}")
     cut = int(rng.integers(1, len(X))) if len(X) > 1 else 0
@@ -95,7 +95,7 @@ def _check_sums(model: Model, X: Array, params: Any, rng: np.random.Generator) -
     )
 
 
-def _check_engines(model: Model, X: Array, params: Any, rng: np.random.Generator) -> None:
+def check_engines(model: Model, X: Array, params: Any, rng: np.random.Generator) -> None:
     many = np.tile(X, (max(1, 3000 // len(X)), 1))
     w = rng.uniform(0.5, 2.0, size=len(many))
     plain = model.e_step(Chunk(many, w), params)
@@ -106,7 +106,7 @@ def _check_engines(model: Model, X: Array, params: Any, rng: np.random.Generator
         )
 
 
-def _check_climb(model: Model, X: Array, params: Any, max_iter: int) -> Climb:
+def check_climb(model: Model, X: Array, params: Any, max_iter: int) -> Climb:
     sweep = open_sweep("local", model, Rows(X))
     try:
         climb = em(Problem(model, sweep, params, 1e-12, max_iter))
