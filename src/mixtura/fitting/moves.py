@@ -191,12 +191,12 @@ def _untried(
     proposals: Proposals, promised: Mapping[frozenset[int], float], least: float
 ) -> list[Move]:
     """The moves that promise more than they did when they were tried."""
-    only = len(proposals.pieces) == 1 or not proposals.removals
+    enough = ANEW * least if proposals.thorough else least
     return [
         move
         for move in proposals.moves()
         if move.gain > promised.get(move.touched, -np.inf) + least
-        and (only or move.removal is not None or move.gain > ANEW * least)
+        and (move.removal is not None or move.gain > enough or proposals.two)
     ]
 
 

@@ -69,15 +69,18 @@ class Proposals:
         pairs = {(min(j, heir), max(j, heir)) for j, heir in enumerate(nearest.tolist())}
         new = [pair for pair in sorted(pairs) if again & {*pair} or pair not in self.merged]
         self._try(partial, [*((k,) for k in sorted(some)), *new], TRIES if partial.quick else 1)
-        # Of two components there is none to split when one has gone.
-        if K > 2:
-            missing = [j for j in range(K) if j not in self.removals]
-            found = (
-                removals(partial, log_joint, missing)
-                if self.thorough
-                else plain_removals(partial, nearest, self.merged)
-            )
-            self.removals.update((each.freed, each) for each in found)
+        missing = [j for j in range(K) if j not in self.removals]
+        found = (
+            removals(partial, log_joint, missing)
+            if self.thorough
+            else plain_removals(partial, nearest, self.merged)
+        )
+        self.removals.update((each.freed, each) for each in found)
+
+    @property
+    def two(self) -> bool:
+        """Whether there are but two components."""
+        return self.shares is not None and len(self.shares) == 2
 
     def moves(self) -> list[Move]:
         """The most promising first."""
