@@ -43,7 +43,7 @@ MAJORITY = 0.5
 TRIED = 3
 # Of so few components starts and quick moves find what there is.
 FEW = 3
-# A pair that begins anew must promise so many times as much, for EM as it is may bring a little.
+# In a thorough search a pair that begins anew must promise so many times as much.
 ANEW = 10
 # Where the search goes on: rounds without gain before it leaves a mixture, and before it leaves one
 # that a trial was left at, and how many of these are kept.
