@@ -94,6 +94,15 @@ def test_a_higher_hill_that_is_not_surely_better_is_told_of_and_left(half: Array
     assert again.loglik + 75 * np.log(10.0) == pytest.approx(fit.loglik, abs=1e-6)
 
 
+def test_a_column_that_hangs_on_others_does_not_change_which_end_is_taken(half: Array) -> None:
+    alone = GaussianMixture(3, random_state=0).fit(half)
+    for more in (np.ones(75), half[:, 0] + half[:, 1]):
+        found = GaussianMixture(3, random_state=0).fit(np.column_stack([half, more]))
+        assert "5.19 nats higher" in found.fit_result_.remark
+        means = [np.sort(each.means_[:, :4], axis=0) for each in (found, alone)]
+        np.testing.assert_allclose(means[0], means[1], atol=1e-3)
+
+
 def test_who_asks_for_the_highest_end_gets_it(half: Array) -> None:
     taken = GaussianMixture(3, random_state=0).fit(half).fit_result_.loglik
     more = GaussianMixture(3, random_state=0, n_init=2).fit(half).fit_result_

@@ -86,8 +86,16 @@ def _plain_end(search: Climbs, maker: StartMaker, best: Outcome) -> Outcome | No
     how = "collapsed" if plain.floored else "kept"
     search.reports.append(reported(PLAIN, steps, plain.climb, how, search.model))
     apart = plain.climb.summary.loglik - best.climb.summary.loglik
-    regular = plain.certificate.verdict == "interior maximum" and not plain.spikes
-    return plain if regular and abs(apart) >= SAME_OPTIMUM * best.climb.summary.weight else None
+    far = abs(apart) >= SAME_OPTIMUM * best.climb.summary.weight
+    return plain if far and _regular(search, plain) else None
+
+
+def _regular(search: Climbs, plain: Outcome) -> bool:
+    """Whether it is a maximum; as far as is known, where columns hang on each other."""
+    climb, verdict = plain.climb, plain.certificate.verdict
+    unknown = verdict == "not examined" and not plain.penalised
+    top = unknown and not search.model.at_edge(climb.summary, climb.params)
+    return (verdict == "interior maximum" or top) and not plain.spikes
 
 
 def _short(search: Climbs, maker: StartMaker) -> Climb:
