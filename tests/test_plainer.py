@@ -14,7 +14,7 @@ from mixtura import GaussianMixture, NormalInverseWishart
 from mixtura.data.rows import Rows
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
-from mixtura.fitting.plainer import SURELY, standard_errors
+from mixtura.fitting.plainer import LATE, SURELY, standard_errors
 from mixtura.fitting.tied import _climbed, tied
 from mixtura.models.responsibilities import one_hot
 from mixtura.records import Array
@@ -92,6 +92,21 @@ def test_a_higher_hill_that_is_not_surely_better_is_told_of_and_left(half: Array
     scaled = half * np.array([1.0, 1e3, 1.0, 1e-2])
     again = GaussianMixture(3, random_state=0).fit(scaled).fit_result_
     assert again.loglik + 75 * np.log(10.0) == pytest.approx(fit.loglik, abs=1e-6)
+
+
+def test_a_column_that_hangs_on_others_does_not_change_which_end_is_taken(half: Array) -> None:
+    alone = GaussianMixture(3, random_state=0).fit(half)
+    for more in (np.ones(75), half[:, 0] + half[:, 1]):
+        found = GaussianMixture(3, random_state=0).fit(np.column_stack([half, more]))
+        assert "5.19 nats higher" in found.fit_result_.remark
+        means = [np.sort(each.means_[:, :4], axis=0) for each in (found, alone)]
+        np.testing.assert_allclose(means[0], means[1], atol=1e-3)
+
+
+def test_where_there_was_no_time_to_compare_ends_that_is_said(half: Array) -> None:
+    with pytest.warns(ConvergenceWarning, match="max_seconds had passed"):
+        fit = GaussianMixture(3, random_state=0).fit(half, max_seconds=1e-6).fit_result_
+    assert fit.remark == LATE
 
 
 def test_who_asks_for_the_highest_end_gets_it(half: Array) -> None:

@@ -142,7 +142,7 @@ def test_no_number_says_more_than_to_rescale() -> None:
 
 def test_a_reading_model_is_the_users_own_elsewhere_too() -> None:
     house = mixtura.Mixture("poisson", 2, random_state=0).fit(COUNTS)
-    assert not hasattr(house, "_plain")
+    assert plain(house) is house
     own = Local()
     own.calls = 0
     reading = read(own)
@@ -165,6 +165,30 @@ class Local(Model):
 
     def m_step(self, summary: Any, params: Any) -> Any:
         return CENSORED["Censored"]().m_step(summary, params)
+
+
+def test_classes_of_ones_own_may_be_anything() -> None:
+    told = []
+
+    class Told(Local):
+        def __init_subclass__(cls, *, tag: str) -> None:
+            told.append(tag)
+
+        def _plain(self) -> None:
+            raise AssertionError
+
+    class Mine(Told, tag="mine"):
+        def n_parameters(self, params: Any) -> Any:
+            return "many"
+
+        def asked(self) -> int:
+            return self.n_parameters(params=None)
+
+    mine = read(Mine())
+    with pytest.raises(WrongReturn, match="n_parameters of Mine returned str 'many'"):
+        mine.asked()
+    assert told == ["mine"]
+    assert type(plain(mine)) is Mine
 
 
 @pytest.mark.parametrize(

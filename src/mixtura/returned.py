@@ -7,6 +7,7 @@ so that reading costs them nothing.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
@@ -187,7 +188,7 @@ def reading(one: T, base: type, readers: Mapping[str, Reader]) -> T:
     It shares the object's attributes, whose changes both see.
     """
     kind: Any = type(one)
-    if not is_own(kind) or hasattr(kind, "_plain"):
+    if not is_own(kind) or issubclass(kind, _Reading):
         return one
     made: T = _as(_read_class(kind, base, tuple(readers.items())), one)
     return made
@@ -195,7 +196,10 @@ def reading(one: T, base: type, readers: Mapping[str, Reader]) -> T:
 
 def plain(one: T) -> T:
     """The object itself, of what `reading` made of it."""
-    return _as(type(one)._plain, one) if hasattr(type(one), "_plain") else one  # type: ignore[attr-defined]
+    kind = type(one)
+    # Of what is read the class itself stands behind that mark.
+    made: T = _as(kind.__bases__[1], one) if issubclass(kind, _Reading) else one
+    return made
 
 
 def _as(kind: type, one: Any) -> Any:
@@ -211,6 +215,15 @@ def _as(kind: type, one: Any) -> Any:
     return made
 
 
+class _Reading:
+    """What `_read_class` makes; no class of a user's is told of it as of one derived from it."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        pass
+
+
 @lru_cache(maxsize=64)
 def _read_class(kind: type, base: type, readers: tuple[tuple[str, Reader], ...]) -> type:
     """A class like `kind`, whose answers are read."""
@@ -218,8 +231,15 @@ def _read_class(kind: type, base: type, readers: tuple[tuple[str, Reader], ...])
     def read(method: str, reader: Reader) -> Callable[..., Any]:
         answer = Answer(method, kind.__name__)
 
-        def asked(self: Any, *given: Any) -> Any:
-            return reader(self, given, getattr(super(made, self), method)(*given), answer)
+        def asked(self: Any, *given: Any, **named: Any) -> Any:
+            own = getattr(super(made, self), method)
+            found = own(*given, **named)
+            if named:
+                # Only a user's own methods name what they give.
+                told = inspect.signature(own).bind(*given, **named)
+                told.apply_defaults()
+                given = told.args
+            return reader(self, given, found, answer)
 
         return asked
 
@@ -230,9 +250,9 @@ def _read_class(kind: type, base: type, readers: tuple[tuple[str, Reader], ...])
     }
     # A process that is sent one reads on.
     names["__reduce__"] = lambda self: (reading, (plain(self), base, dict(readers)))
-    names |= {"_plain": kind, "__slots__": (), "__doc__": kind.__doc__}
+    names |= {"__slots__": (), "__doc__": kind.__doc__}
     names |= {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
-    made = type(kind)(kind.__name__, (kind,), names)
+    made: type = type(kind)(kind.__name__, (_Reading, kind), names)
     return made
 
 

@@ -191,3 +191,14 @@ def test_what_was_rounded_is_no_narrow_group(computed: str) -> None:
     with pytest.warns(DegenerateWarning, match="only the penalty keeps it from collapsing"):
         found = GaussianMixture(2, random_state=0).fit(X)
     assert len(found.fit_result_.floored) == 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("family", ["full", "diag", "spherical"])
+def test_a_constant_column_says_nothing_of_a_narrow_group(family: str) -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(0.0, 1e-9, size=200), rng.normal(1e3, 1.0, size=200)])
+    found = GaussianMixture(2, covariance_type=family, random_state=0)
+    found.fit(np.column_stack([x, np.ones(400)]))
+    assert not found.fit_result_.floored
+    np.testing.assert_allclose(np.sort(found.weights_), 0.5, atol=1e-6)

@@ -9,7 +9,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import expit, gammaincc, logsumexp, softmax
+from scipy.special import expit, gammaincc, gammaln, logsumexp, softmax
 
 from mixtura import Block, HiddenMarkov, Product, Regression
 from mixtura.families.log_tails import log_gammainc, log_gammaincc
@@ -154,6 +154,12 @@ def test_tails_of_large_shapes(shape, z):
     np.testing.assert_allclose(
         np.logaddexp(log_gammainc(shape, x), log_gammaincc(shape, x)), 0.0, atol=1e-12
     )
+
+
+def test_tails_of_large_shapes_however_far_out():
+    x = 10.0 ** np.array([20.0, 36.0, 100.0, 300.0])
+    known = 1e5 * np.log(x) - x - gammaln(1e5)
+    np.testing.assert_allclose(log_gammaincc(1e5, x), known, rtol=1e-12)
 
 
 def test_tails_of_binomial_responses_beyond_float64():

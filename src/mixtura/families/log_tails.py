@@ -98,7 +98,8 @@ def _uniform(a: Array, x: Array, side: float) -> Array:
         eta = np.copysign(np.sqrt(2.0 * half), m)
         first = (1.0 / m - 1.0 / eta) / np.sqrt(2.0 * np.pi * a)
         tail = 0.5 * erfcx(side * eta * np.sqrt(a / 2.0)) + side * first
-        return np.asarray(np.log(tail) - a * half)
+        # Farther out than 1e28 means both cancel, and are nothing beside the other term.
+        return np.asarray(np.log(np.maximum(tail, np.finfo(float).tiny)) - a * half)
 
 
 def log_betainc(a: AnyArray, b: AnyArray, x: AnyArray) -> Array:

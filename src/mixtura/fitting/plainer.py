@@ -42,14 +42,19 @@ SURELY = 1.645
 # EM steps after which two ends are one hill where rows' log-likelihood ratios vary by no more than
 # so many nats: then there is nothing to tell apart (Vuong's first test), and no climb is needed.
 SHORT, ALIKE = 10, 0.05
+# What is said where there was no time for that.
+LATE = "max_seconds ended the search before the end was compared with that of one covariance"
 
 
 def unless_surely_above(search: Climbs, maker: StartMaker, best: Outcome) -> Outcome:
     """The best end of a search, where it is surely above the plain hill; else the end of that."""
     weight = best.climb.summary.weight
     n = weight * rows_per_weight(search.rows.positive, weight)
-    plain = _plain_end(search, maker, best) if _asked(search, maker, n) else None
+    if not _asked(search, maker, n):
+        return best
+    plain = None if search.late else _plain_end(search, maker, best)
     if plain is None:
+        search.cut = search.cut or (LATE if search.late else "")
         return best
     if better(plain, best):
         return plain
@@ -65,7 +70,7 @@ def _asked(search: Climbs, maker: StartMaker, n: float) -> bool:
     """Whether a hill may be high by noise, `n` rows being few, and the plain one is soon found."""
     model, base, rows = maker.model, maker.base, maker.rows
     K, shaped = len(base.weights), isinstance(model, Mixture) and model.family.follows_noise
-    if not (shaped and 1 < K < SEVERAL) or n >= PLENTY * model.n_parameters(base) or search.late:
+    if not (shaped and 1 < K < SEVERAL) or n >= PLENTY * model.n_parameters(base):
         return False
     return tied_work(rows.n, rows.d, K) <= 0.5 * allowed_work(model, base, search.rows)
 
@@ -86,8 +91,16 @@ def _plain_end(search: Climbs, maker: StartMaker, best: Outcome) -> Outcome | No
     how = "collapsed" if plain.floored else "kept"
     search.reports.append(reported(PLAIN, steps, plain.climb, how, search.model))
     apart = plain.climb.summary.loglik - best.climb.summary.loglik
-    regular = plain.certificate.verdict == "interior maximum" and not plain.spikes
-    return plain if regular and abs(apart) >= SAME_OPTIMUM * best.climb.summary.weight else None
+    far = abs(apart) >= SAME_OPTIMUM * best.climb.summary.weight
+    return plain if far and _regular(search, plain) else None
+
+
+def _regular(search: Climbs, plain: Outcome) -> bool:
+    """Whether it is a maximum; as far as is known, where columns hang on each other."""
+    climb, verdict = plain.climb, plain.certificate.verdict
+    unknown = verdict == "not examined" and not plain.penalised
+    top = unknown and not search.model.at_edge(climb.summary, climb.params)
+    return (verdict == "interior maximum" or top) and not plain.spikes
 
 
 def _short(search: Climbs, maker: StartMaker) -> Climb:

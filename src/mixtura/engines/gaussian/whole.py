@@ -144,7 +144,8 @@ class Climber:
         if prior.steps is not None:
             # Whether the narrowest direction is rounding is told at the end.
             table = self.form.variances(self.form.repeat(prior.scale, 1), 1, len(prior.steps))
-            numeric = float((prior.steps**2 / table).min())
+            some = prior.steps > 0
+            numeric = float((prior.steps[some] ** 2 / table[:, some]).min())
         return structured.Narrowest(pivots, rows, spurious, numeric)
 
 

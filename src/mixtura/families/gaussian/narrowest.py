@@ -43,11 +43,14 @@ def only_rounding(prior: Any, params: Any, spread: Array) -> AnyArray:
     below = spread < NUMERIC_SPREAD
     if prior.steps is None or not below.any():
         return np.asarray(below)
+    # A column that is constant in the whole table says nothing of widths.
+    some = prior.steps > 0
+    steps = prior.steps[some]
     if prior.form.correlates:
-        widths = np.linalg.svd(params.root / prior.steps[:, None], compute_uv=False)
+        widths = np.linalg.svd(params.root[:, some] / steps[:, None], compute_uv=False)
     else:
         variances = prior.form.variances(params.covariances, *params.means.shape)
-        widths = np.sqrt(variances) / prior.steps
+        widths = np.sqrt(variances)[:, some] / steps
     return np.asarray(below & (widths.min(axis=-1) < 1.0))
 
 
