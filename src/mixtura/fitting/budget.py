@@ -14,7 +14,7 @@ from mixtura.models.base import Labelled
 # EM steps of an ordinary climb over all rows: a search may cost twice as many.
 CLIMB = 40
 # Multiplications in a fifth of a second, on two cores, and those that take as long as a call.
-LEAST, CALL = 4e9, 5e6
+LEAST, CALL = 4e9, 8e6
 # Of one log density: so many for each of its parameters, and an exponential.
 _NUMBER, _EXP = 4.0, 44.0
 
