@@ -129,3 +129,28 @@ def test_constants_beside_other_columns_are_found(seed: int) -> None:
     constant = [(each.columns, each.value) for each in found if len(each.columns) == 1]
     assert constant == [((6,), 0.1), ((8,), -3e5)]
     assert len(found) == 3
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "EEV", "UUU:1"])
+@pytest.mark.parametrize("unit", [1.0, 1e6, 1e-9])
+def test_a_column_constant_but_for_rounding_is_constant(name: str, unit: float) -> None:
+    a = np.random.default_rng(1).uniform(size=120)
+    groups = np.repeat([0, 1], 60)
+    for third in (a / (a * 3), np.sqrt(a) ** 2 - a + 1):
+        assert 1 < len(np.unique(third)) < 9
+        X = np.column_stack([PLAIN, third * unit])
+        kind = mixtura.FactorAnalytic(1) if name == "UUU:1" else name
+        gm = GaussianMixture(2, covariance_type=kind, random_state=0).fit(X)
+        assert gm.fit_result_.held == (2,)
+        assert abs((gm.predict(X) == groups).mean() - 0.5) > 0.45
+
+
+def test_a_narrow_column_far_from_zero_is_not_constant() -> None:
+    narrow = 1.0 + 1e-12 * np.random.default_rng(1).normal(size=120)
+    assert GaussianMixture(2, random_state=0).fit(np.c_[PLAIN, narrow]).fit_result_.held == ()
+
+
+def test_noise_refuses_a_column_constant_but_for_rounding() -> None:
+    a = np.random.default_rng(1).uniform(size=120)
+    with pytest.raises(ValueError, match=r"noise: column 2 .* is the same in all rows"):
+        GaussianMixture(2, noise=True).fit(np.c_[PLAIN, a / (a * 3)])

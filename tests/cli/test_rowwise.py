@@ -299,3 +299,14 @@ def test_memory_does_not_grow_with_the_rows(folder: Path, arguments: list[str]) 
         os.unlink("o.parquet")
     else:
         assert json.loads(done.stdout)["rows"] == rows
+
+
+@pytest.mark.parametrize("command", ["predict", "score"])
+def test_a_broken_parquet_file_is_named(folder: Path, model: Path, command: str) -> None:
+    (folder / "parts").mkdir()
+    for table in ("bad.parquet", "parts/p1.parquet"):
+        Path(table).write_text("junk")
+    for asked, told in (("bad.parquet", "bad.parquet"), ("parts", "parts/p1.parquet")):
+        result = run(command, model, asked)
+        assert result.exit_code == 2
+        assert f"error: {told}: this table cannot be read" in result.output

@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mixtura.data.moments import CHUNK, FAR, FEW, TableMoments, source_mean
+from mixtura.data.moments import (
+    CHUNK,
+    FAR,
+    FEW,
+    TableMoments,
+    constant_but_for_rounding,
+    source_mean,
+)
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.records import Array
@@ -45,8 +52,9 @@ def column_moments(source: Source) -> ColumnMoments:
             squares += residual.sum(axis=0) if w is None else w @ residual
         return squares
 
-    squares = source.reduced(squared, operator.add)
-    return ColumnMoments(source.weight, source.positive, mean, squares / source.weight)
+    variance = source.reduced(squared, operator.add) / source.weight
+    variance[constant_but_for_rounding(mean, variance)] = 0.0
+    return ColumnMoments(source.weight, source.positive, mean, variance)
 
 
 def robust(moments: ColumnMoments, sample: Rows) -> ColumnMoments:

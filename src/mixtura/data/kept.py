@@ -140,7 +140,7 @@ def about_rows(path: Path) -> int:
     if path.suffix.lower() == ".npy":
         return len(mapped(path))
     if path.is_dir() or suffix(path)[0] in columnar.NAMES:
-        return sum(map(columnar.count, parquet_files(path) if path.is_dir() else [path]))
+        return sum(map(_counted, parquet_files(path) if path.is_dir() else [path]))
     if suffix(path)[0] in WORKBOOK_SUFFIXES:
         return int(read_frame(path).num_rows)
     with pa.OSFile(os.fsencode(path)) as file:
@@ -148,3 +148,10 @@ def about_rows(path: Path) -> int:
         stream = file if packed is None else pa.CompressedInputStream(file, packed)
         lines = stream.read(_LOOKED_AT).count(b"\n")
         return max(1, int(lines * file.size() / max(1, file.tell())))
+
+
+def _counted(file: Path) -> int:
+    try:
+        return columnar.count(file)
+    except pa.ArrowException as error:
+        raise TableError(f"{file}: this table cannot be read ({error})") from None

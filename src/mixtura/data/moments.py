@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
@@ -16,6 +17,9 @@ CHUNK = 4096
 # A direction whose share of the correlation matrix is below this, times the number of columns, is
 # without variance: what is there is the rounding of the matrix itself.
 NO_VARIANCE = 1e-15
+# A column is constant whose standard deviation is below so many units in the last place of its
+# mean: one that was computed, as a / (3 * a), is constant but for rounding.
+LAST_PLACES = 4.0
 # Degrees of freedom of the robust scatter: few, so that far rows hardly count.
 _FREEDOM = 3.0
 _ROBUST_STEPS = 50
@@ -111,8 +115,16 @@ def source_moments(source: Source) -> TableMoments:
             scatter += (residual if w is None else residual * w[:, None]).T @ residual
         return scatter
 
-    scatter = source.reduced(scattered, operator.add)
-    return TableMoments(source.weight, source.positive, mean, scatter / source.weight)
+    covariance = source.reduced(scattered, operator.add) / source.weight
+    rounding = constant_but_for_rounding(mean, np.diagonal(covariance))
+    covariance[rounding], covariance[:, rounding] = 0.0, 0.0
+    return TableMoments(source.weight, source.positive, mean, covariance)
+
+
+def constant_but_for_rounding(mean: Array, variance: Array) -> NDArray[np.bool_]:
+    """Which columns (d,) vary by no more than the rounding of float64 numbers of their size."""
+    least = LAST_PLACES * np.finfo(np.float64).eps * np.abs(mean)
+    return np.asarray(np.sqrt(variance) <= least)
 
 
 def longest_axis(centred: Array, mass: Array) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
-from mixtura.data.moments import principal_axes
+from mixtura.data.moments import constant_but_for_rounding, principal_axes
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.families.base import Family
@@ -83,7 +83,10 @@ def _box(source: Source, axes: Array | None) -> Uniform:
     )
     if axes is not None:
         _refuse_flat(lower, upper)
-    flat = np.flatnonzero(~(upper > lower))
+    none = ~(upper > lower)
+    if axes is None:
+        none |= constant_but_for_rounding((lower + upper) / 2, ((upper - lower) / 2) ** 2)
+    flat = np.flatnonzero(none)
     if len(flat):
         raise ValueError(
             f"noise: column {flat[0]} (counted from 0) is the same in all rows, so that the box "

@@ -55,7 +55,8 @@ def grain_of(X: AnyArray, rows: int, S: Array) -> Grain | None:
     None where nothing is rounded.
     """
     steps = np.array([_step(column, rows) for column in X[:: max(len(X) // _LOOKED, 1)].T])
-    columns = np.flatnonzero(steps)
+    # Steps of a column without variance are those of float64 numbers.
+    columns = np.flatnonzero((steps > 0) & (np.diagonal(S) > 0))
     if not len(columns):
         return None
     unit = steps[columns] / np.sqrt(12.0)
