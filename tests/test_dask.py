@@ -274,7 +274,7 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     ),
     "not counts, asked": (
         lambda X: counts(X).predict(apart(np.where(X[1501] == X, 0.5, 1.0))).compute(),
-        r"X, partition 2 .*: family 'poisson' is for counts .* holds 0.5 in row 101",
+        r"X, partition 2 .*: the model's family 'poisson' is for counts .* holds 0.5 in row 101",
     ),
     "not counts, scored": (
         lambda X: counts(X).score(apart(np.where(X[1501] == X, 0.5, 1.0))),

@@ -145,5 +145,5 @@ def told(gain: float, above: float) -> str:
     return (
         f"another end is {gain:.3g} nats higher, only {above:.2g} of its standard errors (Vuong's "
         "test): with so few rows that is noise, so this end is taken, to which one covariance of "
-        "all components leads. n_init=2 or more takes the highest"
+        "all components leads. n_init=2 or more (--starts) takes the highest regular one"
     )
