@@ -16,8 +16,8 @@ from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.records import gaussian_params
 from mixtura.families.gaussian.scatter import wider
 from mixtura.families.poisson import Poisson
-from mixtura.fitting.budget import LEAST as FLOOR
 from mixtura.fitting.budget import CALL, allowed_work, pass_work
+from mixtura.fitting.budget import LEAST as FLOOR
 from mixtura.fitting.mixture_fit import prepare
 from mixtura.fitting.moves import improve
 from mixtura.fitting.partial import Partial
