@@ -32,7 +32,7 @@ def log_gammainc(a: AnyArray, x: AnyArray) -> Array:
         front = a * np.log(x) - x - gammaln(a + 1)
         return np.asarray(front + np.log(_sum(lambda n: x / (a + 1 + n), x)))
 
-    return _gamma(gammainc, far, -1.0, a, x)
+    return _gamma(far, -1.0, a, x)
 
 
 def log_gammaincc(a: AnyArray, x: AnyArray) -> Array:
@@ -51,28 +51,31 @@ def log_gammaincc(a: AnyArray, x: AnyArray) -> Array:
                 break
         return np.asarray(a * np.log(x) - x - gammaln(a) + np.log(found))
 
-    return _gamma(gammaincc, far, 1.0, a, x)
+    return _gamma(far, 1.0, a, x)
 
 
 def gamma_tail(a: AnyArray, x: AnyArray, side: float) -> Array:
     """Q(a, x), the upper tail of a gamma law (side 1), or P(a, x), the lower one (-1)."""
     a, x = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
     large = _large(a, x, side)
-    tail = np.asarray((gammaincc if side > 0 else gammainc)(a, x))
+    tail = np.asarray(_scipys(side)(a, x))
     tail[large] = np.exp(_uniform(a[large], x[large], side))
     return tail
 
 
-def _gamma(
-    near: Callable[..., Array], far: Callable[..., Array], side: float, a: AnyArray, x: AnyArray
-) -> Array:
+def _gamma(far: Callable[..., Array], side: float, a: AnyArray, x: AnyArray) -> Array:
     """`_either`; `_uniform` in the tail of large shapes, of which SciPy's series ends too soon."""
     a, x = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
     large = _large(a, x, side)
     found = np.empty(a.shape)
     found[large] = _uniform(a[large], x[large], side)
-    found[~large] = _either(near, far, a[~large], x[~large])
+    found[~large] = _either(_scipys(side), far, a[~large], x[~large])
     return found
+
+
+def _scipys(side: float) -> Callable[..., Array]:
+    """SciPy's upper tail (side 1), or lower one (-1)."""
+    return gammaincc if side > 0 else gammainc  # type: ignore[no-any-return]
 
 
 def _large(a: Array, x: Array, side: float) -> AnyArray:

@@ -23,9 +23,8 @@ class Hope:
 
     def note(self, worth: float) -> None:
         """A round that led to this worth per row; the first says from where."""
-        if self.rounds and worth > self.height + NOTABLE:
-            self.gains += 1
-        if not self.rounds or worth > self.height + NOTABLE:
+        if worth > self.height + NOTABLE:
+            self.gains += self.rounds > 0
             self.height = worth
         self.rounds += 1
 

@@ -80,7 +80,7 @@ class Curvature:
 def information_times(here: Charted, vector: Array) -> Array:
     """(observed information per row) times a vector, at the chart's centre; one pass.
 
-    None where there are no numbers, as far out: the hill is then not known to fall.
+    0 where there are no numbers, as far out: the hill is then not known to fall.
     """
     norm = float(np.linalg.norm(vector))
     moved = here.at(vector * (DIFFERENCE / norm))

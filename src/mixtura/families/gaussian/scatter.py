@@ -109,10 +109,8 @@ def left_over(
     """Which narrow components have rows on one value or a plane, so that hardly any of their
     smallest variance is of these; bool (K,). The sums of rows were taken at other parameters, `at`.
     """
-    own, spread = (
-        own_spread(prior, own_scatter(prior.form, stats, at), at.means),
-        prior.spread(params),
-    )
+    own = own_spread(prior, own_scatter(prior.form, stats, at), at.means)
+    spread = prior.spread(params)
     most = np.minimum(THIN_SPREAD, (1.0 - PENALTY_SHARE) * spread)
     return np.asarray((own < most) & (spread < SPURIOUS_SPREAD))
 
