@@ -138,7 +138,8 @@ def test_a_full_disk_is_told_with_the_name(tmp_path: Path) -> None:
         raise other
 
 
-# Ready once the file is there; a second one is being written inside the first.
+# Ready once the file is there; a second one is being written inside the first. Python hears a
+# signal between two steps: one that comes as a call begins waits until that call ends.
 ENDED = """
 import os, sys, time
 from pathlib import Path
@@ -146,7 +147,8 @@ from mixtura.data.atomic import atomic
 with atomic(sys.argv[1] + "/a.csv") as one, atomic(sys.argv[1] + "/b.csv"):
     one.write_text("half")
     print("ready", flush=True)
-    time.sleep(60)
+    while True:
+        time.sleep(0.01)
 """
 
 
