@@ -40,7 +40,7 @@ def test_files_table_and_figure(file: Path) -> None:
         np.testing.assert_allclose(Q.sum(axis=1), 1, atol=1e-5)
     assert len(np.unique(np.loadtxt("cohort.3.Q").argmax(axis=1)[:3])) == 3
     assert Path("cohort.3.Q").read_text().splitlines()[0].count(".") == 3
-    assert Path("cohort.png").read_bytes()[:4] == b"\x89PNG"
+    assert Path("cohort.ancestry.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_json_without_validation(file: Path) -> None:
@@ -60,8 +60,8 @@ def test_known_ancestry(file: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     assert "BIC" in done.stdout
-    assert Path("known.png").is_file()
-    assert not Path("cohort.png").exists()
+    assert Path("known.ancestry.png").is_file()
+    assert not Path("cohort.ancestry.png").exists()
     Q = np.loadtxt("known.3.Q")
     np.testing.assert_array_equal(Q[0::3, 1], 1)
     np.testing.assert_array_equal(Q[1::3, 0], 1)
@@ -99,7 +99,7 @@ def test_modes(file: Path) -> None:
     many = len(told["trials"][0]["modes"])
     assert many > 1
     names = [f"cohort.5.mode{place}.Q" for place in range(2, many + 1)]
-    assert told["files"] == ["cohort.5.Q", "cohort.5.P", *names, "cohort.png"]
+    assert told["files"] == ["cohort.5.Q", "cohort.5.P", *names, "cohort.ancestry.png"]
     best, other = (Q / np.linalg.norm(Q, axis=0) for Q in map(np.loadtxt, ("cohort.5.Q", names[0])))
     # Aligned: no swap of two populations brings them nearer.
     for a, b in itertools.combinations(range(5), 2):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import ROOT, names, run
+from commands import FAITHFUL, ROOT, names, run
 
 import mixtura
 
@@ -17,12 +17,12 @@ KARATE = ROOT / "examples" / "karate.csv"
 def test_a_report_a_model_a_table_and_a_figure(folder: Path) -> None:
     done = run("blocks", KARATE)
     assert done.exit_code == 0, done.output
-    assert names(folder) == ["karate.blocks.csv", "karate.model.json", "karate.png"]
-    assert (folder / "karate.png").stat().st_size > 20_000
+    assert names(folder) == ["karate.blocks.csv", "karate.blocks.model.json", "karate.blocks.png"]
+    assert (folder / "karate.blocks.png").stat().st_size > 20_000
     assert done.stdout.startswith("2 blocks in 34 nodes with 78 edges (bernoulli, undirected)")
     assert "5 models by icl; best 2: -205.09" in done.stdout
     table = np.genfromtxt("karate.blocks.csv", delimiter=",", names=True)
-    model = mixtura.load("karate.model.json")
+    model = mixtura.load("karate.blocks.model.json")
     np.testing.assert_array_equal(table["node"], model.nodes_)
     np.testing.assert_array_equal(table["block"], model.labels_)
     np.testing.assert_array_equal(table["p_1"], model.memberships_[:, 1])
@@ -46,7 +46,7 @@ def test_degrees_directions_weights_and_json(folder: Path) -> None:
     assert told["directed"]
     assert np.sum(told["met"]) == counts.sum()
     assert (np.array(told["labels"]) == z).mean() in (0, 1)
-    assert names(folder) == ["mail.model.json", "mail.txt", "n.parquet"]
+    assert names(folder) == ["mail.blocks.model.json", "mail.txt", "n.parquet"]
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_degrees_directions_weights_and_json(folder: Path) -> None:
         (("-k", "2", "--degrees", "yes", "--edges", "gaussian"), "--edges 'gaussian'"),
         (("--weight", "w"), "karate.csv: there is no column 'w'"),
         (("--ends", "a,b"), "two columns of source, target"),
-        (("--nodes", "karate.model.json"), "this is --out"),
-        (("--nodes", "karate.png"), "this is --figure"),
+        (("--nodes", "karate.blocks.model.json"), "this is --out"),
+        (("--nodes", "karate.blocks.png"), "this is --figure"),
     ],
 )
 def test_what_is_refused(folder: Path, options: tuple[str, ...], words: str) -> None:
@@ -68,6 +68,17 @@ def test_what_is_refused(folder: Path, options: tuple[str, ...], words: str) -> 
     assert words in done.output
     assert "n_blocks" not in done.output
     assert names(folder) == []
+
+
+def test_a_table_of_measurements_is_no_network(folder: Path) -> None:
+    done = run("blocks", FAITHFUL)
+    assert done.exit_code == 2
+    assert "column 'eruptions' holds numbers such as" in done.stderr
+    assert "say so (--ends A,B)" in done.stderr
+    assert names(folder) == []
+    Path("versions.csv").write_text("uses,used\n1.5,2\n2,3.25\n")
+    assert run("blocks", "versions.csv").exit_code == 2
+    assert run("blocks", "versions.csv", "--ends", "uses,used", "-k", 1).exit_code == 0
 
 
 def test_a_loop_is_told_in_the_commands_words(folder: Path) -> None:
@@ -80,7 +91,7 @@ def test_a_loop_is_told_in_the_commands_words(folder: Path) -> None:
 
 def test_the_model_is_shown_and_other_commands_refuse_it(folder: Path) -> None:
     assert run("blocks", KARATE, "-k", 2, "--no-figure", "--quiet").exit_code == 0
-    model = "karate.model.json"
+    model = "karate.blocks.model.json"
     assert run("show", model).stdout.startswith("2 blocks in 34 nodes")
     assert json.loads(run("show", model, "--json").stdout)["law"] == "bernoulli"
     for words in (("sample", model), *((c, model, KARATE) for c in ("predict", "score", "audit"))):
@@ -130,7 +141,7 @@ def test_a_clock_and_a_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch)
     done = run("blocks", KARATE, "-k", 2, "--max-seconds", 1, "--checkpoint", "c")
     assert done.exit_code == 2
     assert "--max-seconds and --checkpoint" in done.output
-    done = run("blocks", KARATE, "--checkpoint", "karate.png")
+    done = run("blocks", KARATE, "--checkpoint", "karate.blocks.png")
     assert done.exit_code == 2
     assert "--checkpoint" in done.output
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import typer.main
 from commands import ESCAPE, FAITHFUL, names, run, spawn
 
 import mixtura
+from mixtura.cli import app
 from mixtura.cli.console import split_names
 from mixtura.cli.made_of import COVARIANCES
 from mixtura.cli.options import Engine, FitEngine, Solver
@@ -220,6 +222,33 @@ def test_show_is_what_fit_printed(folder: Path) -> None:
     assert fitted.startswith(shown)
     found = json.loads(run("show", "faithful.model.json", "--json").stdout)
     assert found["bic"] == pytest.approx(2322.192, abs=1e-2)
+
+
+def test_no_command_replaces_what_another_has_written(folder: Path) -> None:
+    joined = np.triu(np.random.default_rng(0).random((12, 12)) < 0.4, 1)
+    np.savetxt("t.csv", np.argwhere(joined), "%d", ",", header="a,b", comments="")
+    asked = {"fit": (), "select": ("-k", "1:2"), "hmm": (), "blocks": ("-k", 2)}
+    kept: dict[str, bytes] = {}
+    for name, more in asked.items():
+        assert run(name, "t.csv", *more).exit_code == 0
+        assert all(Path(path).read_bytes() == content for path, content in kept.items())
+        kept = {path: Path(path).read_bytes() for path in names(folder)}
+    assert len([path for path in kept if path.endswith(".model.json")]) == len(asked)
+
+
+def test_an_option_stands_under_one_heading() -> None:
+    panels: dict[str, set[str | None]] = {}
+    for one in typer.main.get_command(app).commands.values():
+        for option in one.params:
+            panels.setdefault(option.opts[0], set()).add(getattr(option, "rich_help_panel", None))
+    assert len(panels) > 60
+    assert {name for name, places in panels.items() if len(places) > 1} == set()
+
+
+def test_paragraphs_of_help_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = run("predict", "--help").stdout
+    assert "trimmed, and of a contaminated mixture's outliers, whose chance is" in shown
 
 
 def test_version_and_help() -> None:

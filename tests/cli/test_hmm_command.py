@@ -36,7 +36,7 @@ def fitted(table: Path) -> Path:
     done = run("hmm", table, "--states", 2, "--family", "poisson", *ORDER, "--quiet", "--no-figure")
     assert done.exit_code == 0, done.output
     assert done.output == ""
-    return Path("walks.model.json")
+    return Path("walks.hmm.model.json")
 
 
 def frame(table: Path) -> tuple[pd.DataFrame, np.ndarray]:
@@ -48,7 +48,7 @@ def test_a_checkpoint_changes_nothing_and_goes(fitted: Path, table: Path, folder
     asked = ("hmm", table, "-k", 2, "--family", "poisson", *ORDER, "--no-figure", "--quiet")
     done = run(*asked, "--checkpoint", "run.ckpt")
     assert done.exit_code == 0, done.output
-    assert names(folder) == ["walks.csv", "walks.model.json"]
+    assert names(folder) == ["walks.csv", "walks.hmm.model.json"]
     np.testing.assert_array_equal(mixtura.load(fitted).transitions_, before)
     for other, said in (
         (("-k", "1:2"), "--checkpoint run.ckpt is for one number of states"),
@@ -63,16 +63,22 @@ def test_a_checkpoint_changes_nothing_and_goes(fitted: Path, table: Path, folder
 def test_a_report_a_model_and_a_figure(table: Path, folder: Path) -> None:
     done = run("hmm", table, "-k", 2, "--family", "poisson", *ORDER)
     assert done.exit_code == 0, done.output
-    assert names(folder) == ["walks.csv", "walks.model.json", "walks.png"]
-    assert (folder / "walks.png").stat().st_size > 20_000
+    assert names(folder) == ["walks.csv", "walks.hmm.model.json", "walks.hmm.png"]
+    assert (folder / "walks.hmm.png").stat().st_size > 20_000
     assert done.stdout.startswith("2 states in 90 rows of 1 column (bites)")
     assert "group" not in done.stdout
-    for word in ("begins", "lasts", "to 1", "this point is    a maximum", "wrote walks.model.json"):
+    for word in (
+        "begins",
+        "lasts",
+        "to 1",
+        "this point is    a maximum",
+        "wrote walks.hmm.model.json",
+    ):
         assert word in done.stdout
     chain = mixtura.HiddenMarkov("poisson", 2, random_state=0).fit(*frame(table))
-    kept = mixtura.load("walks.model.json")
+    kept = mixtura.load("walks.hmm.model.json")
     np.testing.assert_array_equal(kept.rates_, chain.rates_)
-    assert run("show", "walks.model.json").stdout in done.stdout
+    assert run("show", "walks.hmm.model.json").stdout in done.stdout
 
 
 def test_json_has_the_chain(table: Path) -> None:
@@ -81,7 +87,7 @@ def test_json_has_the_chain(table: Path) -> None:
     moves = np.array(told["transitions"])
     np.testing.assert_allclose(told["expected_stays"], 1 / (1 - np.diag(moves)))
     np.testing.assert_allclose(np.sum(told["initial"]), 1.0)
-    assert told["files"]["model"] == "walks.model.json"
+    assert told["files"]["model"] == "walks.hmm.model.json"
 
 
 def test_predict_appends_states(table: Path, fitted: Path) -> None:
@@ -135,7 +141,7 @@ def test_the_best_of_several_numbers(table: Path) -> None:
     told = json.loads(run(*ask, "--criterion", "heldout", "--folds", 3, "--json").stdout)
     assert told["search"]["n_states"] == [1, 2, 3]
     assert len(told["transitions"]) == 1 + int(np.argmax(told["search"]["heldout"]))
-    assert mixtura.load("walks.model.json").n_states == len(told["transitions"])
+    assert mixtura.load("walks.hmm.model.json").n_states == len(told["transitions"])
     assert "the most tried, are best" in run(*ask[:3], "1:2", *ask[4:]).output
 
 
@@ -148,11 +154,11 @@ def test_known_states_by_a_column(table: Path) -> None:
     assert run(*ask).exit_code == 0
     X, lengths = frame(table)
     asked = mixtura.HiddenMarkov("poisson", 2, random_state=0).fit(X, lengths, states=data["told"])
-    kept = mixtura.load("told.model.json")
+    kept = mixtura.load("told.hmm.model.json")
     np.testing.assert_array_equal(kept.rates_, asked.rates_)
     assert kept.rates_[0, 0] > kept.rates_[1, 0]
     # What is asked later may know states too.
-    more = ("told.model.json", "told.csv", *ORDER, "--known", "told")
+    more = ("told.hmm.model.json", "told.csv", *ORDER, "--known", "told")
     done = run("predict", *more, "--out", "states.csv")
     assert done.exit_code == 0, done.output
     found, sure = pd.read_csv("states.csv"), data["told"].notna()
@@ -202,7 +208,7 @@ def test_arrays_and_folders(folder: Path) -> None:
     done = run("hmm", "a.npy", "-k", 2)
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("2 states in 61 rows of 2 columns (x1, x2)")
-    rows = run("predict", "a.model.json", "a.npy").stdout.splitlines()
+    rows = run("predict", "a.hmm.model.json", "a.npy").stdout.splitlines()
     assert [row.split(",")[2] for row in rows[1:]] in (["0"] * 30 + [k] + ["1"] * 30 for k in "01")
     (folder / "parts").mkdir()
     assert "does not tell the order of its rows" in run("hmm", "parts").output
@@ -230,12 +236,12 @@ def test_topology_first_states_and_starts(table: Path) -> None:
     asked = ("--family", "poisson", *ORDER, "--no-figure", "--quiet")
     done = run("hmm", table, "-k", 3, *asked, "--topology", "left-right", "--starts", "auto")
     assert done.exit_code == 0, done.output
-    kept = mixtura.load("walks.model.json")
+    kept = mixtura.load("walks.hmm.model.json")
     assert (np.tril(kept.transitions_, -1) == 0).all()
     assert kept.n_init == "auto"
     done = run("hmm", table, "-k", 2, *asked, "--initial", "stationary")
     assert done.exit_code == 0, done.output
-    kept = mixtura.load("walks.model.json")
+    kept = mixtura.load("walks.hmm.model.json")
     np.testing.assert_allclose(kept.initial_ @ kept.transitions_, kept.initial_, atol=1e-10)
     done = run("hmm", table, *asked, "--topology", "ring")
     assert done.exit_code == 2
@@ -247,10 +253,10 @@ def test_how_long_states_last(table: Path) -> None:
     done = run("hmm", table, "-k", 2, *asked, "--durations", "poisson", "--max-duration", 30)
     assert done.exit_code == 0, done.output
     assert "once a stay ends" in done.stdout
-    kept = mixtura.load("walks.model.json")
+    kept = mixtura.load("walks.hmm.model.json")
     assert kept.durations_.shape == (2, 30)
-    assert run("show", "walks.model.json").stdout in done.stdout
-    ahead = run("predict", "walks.model.json", table, *ORDER, "--filter")
+    assert run("show", "walks.hmm.model.json").stdout in done.stdout
+    ahead = run("predict", "walks.hmm.model.json", table, *ORDER, "--filter")
     assert ahead.exit_code == 0, ahead.output
     for given, said in (
         (("--durations", "free"), "--durations free has a number for each length"),
@@ -270,9 +276,9 @@ def test_transitions_that_hang_on_a_column(folder: Path) -> None:
     done = run(*asked, "heat")
     assert done.exit_code == 0, done.output
     assert "0 to 1" in done.stdout
-    assert mixtura.load("t.model.json").transition_coef_.shape == (2, 2, 1)
-    assert run("predict", "t.model.json", "t.csv").exit_code == 0
-    told = json.loads(run("show", "t.model.json", "--json").stdout)
+    assert mixtura.load("t.hmm.model.json").transition_coef_.shape == (2, 2, 1)
+    assert run("predict", "t.hmm.model.json", "t.csv").exit_code == 0
+    told = json.loads(run("show", "t.hmm.model.json", "--json").stdout)
     assert np.shape(told["transition_coef"]) == (2, 2, 1)
     done = run(*asked, "cold")
     assert done.exit_code == 2
@@ -301,9 +307,9 @@ def test_first_states_that_hang_on_a_column(folder: Path) -> None:
     done = run(*asked, "--initial-covariates", "age")
     assert done.exit_code == 0, done.output
     assert "Log-odds of a first state, beside 0" in done.stdout
-    told = json.loads(run("show", "t.model.json", "--json").stdout)
+    told = json.loads(run("show", "t.hmm.model.json", "--json").stdout)
     assert np.ravel(told["initial_coef"])[1] > 0.05
-    assert run("predict", "t.model.json", "t.csv", "--sequence", "who").exit_code == 0
+    assert run("predict", "t.hmm.model.json", "t.csv", "--sequence", "who").exit_code == 0
     done = run(*asked, "--initial-covariates", "nope")
     assert done.exit_code == 2
     assert "--initial-covariates has 'nope', which is no column" in done.stderr

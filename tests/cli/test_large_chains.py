@@ -78,14 +78,14 @@ def test_states_scores_and_the_figure(
     options = ("-k", 2, "--columns", "bites", "--family", "poisson")
     done = run("hmm", "w.csv", *ORDER, *options, "--in-pieces")
     assert done.exit_code == 0, done.output
-    assert (folder / "w.png").stat().st_size > 20_000
+    assert (folder / "w.hmm.png").stat().st_size > 20_000
     found = {}
     for size in (reading.LONG, 0):
         monkeypatch.setattr(reading, "LONG", size)
         for how in ((), ("--filter",)):
-            run("predict", "w.model.json", "w.csv", *ORDER, *how, "--out", "p.csv")
+            run("predict", "w.hmm.model.json", "w.csv", *ORDER, *how, "--out", "p.csv")
             found[size, how] = pd.read_csv("p.csv", dtype={"code": str})
-        told = run("score", "w.model.json", "w.csv", *ORDER, "--json").stdout
+        told = run("score", "w.hmm.model.json", "w.csv", *ORDER, "--json").stdout
         found[size, "score"] = json.loads(told)
     for what in ((), ("--filter",)):
         pd.testing.assert_frame_equal(
@@ -94,9 +94,9 @@ def test_states_scores_and_the_figure(
         )
     # A file that is no text, with the columns in another order.
     walks(30)[["code", "hour", "bites", "walk", "sound"]].to_parquet("w.parquet", index=False)
-    run("predict", "w.model.json", "w.parquet", *ORDER, "--out", "q.csv")
+    run("predict", "w.hmm.model.json", "w.parquet", *ORDER, "--out", "q.csv")
     np.testing.assert_array_equal(pd.read_csv("q.csv")["state"], found[0, ()]["state"])
-    told = run("score", "w.model.json", "w.parquet", *ORDER, "--json").stdout
+    told = run("score", "w.hmm.model.json", "w.parquet", *ORDER, "--json").stdout
     assert json.loads(told) == pytest.approx(found[0, "score"], rel=1e-12)
     # Codes keep their zeros where text is passed on.
     assert found[0, ()]["code"].iloc[1] == "001"

@@ -38,9 +38,11 @@ def test_select_prints_the_table_and_writes_model_and_curves(folder: Path) -> No
     assert done.exit_code == 0, done.output
     assert "2 structures with 2 to 4 groups in 272 rows of 2 columns" in done.output
     assert "2325.2⁵ 2314.3¹ 2320.1²" in " ".join(done.output.split())
-    assert "wrote faithful.model.json (model) and faithful.select.png (figure)" in done.output
-    assert names(folder) == ["faithful.model.json", "faithful.select.png"]
-    best = mixtura.load("faithful.model.json")
+    assert (
+        "wrote faithful.select.model.json (model) and faithful.select.png (figure)" in done.output
+    )
+    assert names(folder) == ["faithful.select.model.json", "faithful.select.png"]
+    best = mixtura.load("faithful.select.model.json")
     assert (best.n_components, best.covariance_type) == (3, "EEE")
     assert list(best.feature_names_in_) == ["eruptions", "waiting"]
 
@@ -53,7 +55,7 @@ def test_json_holds_every_cell_and_the_checkpoint_goes(folder: Path) -> None:
     assert len(found["cv_results"]["bic"]) == 4
     assert found["best_params"]["n_components"] == 2
     assert "the most groups tried, 2, are the best: raise --components" in done.stderr
-    assert names(folder) == ["faithful.model.json"]
+    assert names(folder) == ["faithful.select.model.json"]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_families_are_searched(folder: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("2 families with 1 to 3 groups in 150 rows of 2 columns\n")
     assert "6 of 6 mixtures fitted" in done.stdout
-    assert isinstance(mixtura.load("calls.model.json"), mixtura.Mixture)
+    assert isinstance(mixtura.load("calls.select.model.json"), mixtura.Mixture)
     bad = spawn("select", "calls.csv", "--family", "poisson", "--covariance", "EII")
     assert "--covariance EII shapes covariances, and --family poisson has none" in bad.stderr
     bad = spawn("select", "calls.csv", "--family", "poisson,gamma")

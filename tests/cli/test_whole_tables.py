@@ -54,7 +54,7 @@ def test_select_as_a_process(folder: Path) -> None:
     done = spawn("select", FAITHFUL, "-k", "2:4", "--covariance", "EEE,VVV")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(
-        "wrote faithful.model.json (model) and faithful.select.png (figure)\n"
+        "wrote faithful.select.model.json (model) and faithful.select.png (figure)\n"
     )
     assert max(map(len, done.stdout.splitlines())) <= 100
     assert mixtura.load("faithful.model.json").n_components == 3

@@ -33,9 +33,7 @@ def ancestry(
     populations: Annotated[
         str, typer.Option("--populations", "-k", metavar="INT|A:B", help="How many; 2:7 or 2,5.")
     ] = "2",
-    starts: Annotated[
-        int, typer.Option(min=1, metavar="INT", help="Races of starts for each number.")
-    ] = 5,
+    starts: Annotated[int, options.starts("Races of starts for each number.")] = 5,
     folds: Annotated[
         int, typer.Option(min=0, metavar="INT", help="Of the cross-validation; 0 for none.")
     ] = 5,
@@ -46,17 +44,22 @@ def ancestry(
     seed: Seed = 0,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="STEM", help="Files are STEM.K.Q and STEM.K.P; default FILE."),
+        options.file_out("STEM", "Files are STEM.K.Q and STEM.K.P; default FILE."),
     ] = None,
-    figure: Annotated[Path | None, options.figure("The bars; default STEM.png.")] = None,
+    figure: Annotated[Path | None, options.figure("The bars; default STEM.ancestry.png.")] = None,
     modes: Annotated[
-        bool, typer.Option("--modes", help="Write and draw every end that climbs met.")
+        bool,
+        typer.Option(
+            "--modes",
+            help="Write and draw every end that climbs met.",
+            rich_help_panel=options.WRITTEN,
+        ),
     ] = False,
     no_figure: NoFigure = False,
     checkpoint: Checkpoint = None,
     max_seconds: Annotated[
         float | None,
-        typer.Option(min=1e-3, metavar="FLOAT", help="Begin nothing more after so long."),
+        options.seconds("Begin nothing more after so long."),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -69,7 +72,7 @@ def ancestry(
     for K in numbers:
         for end in ("Q", "P"):
             refuse_unwritable("--out", Path(f"{stem}.{K}.{end}"))
-    named = None if no_figure else Path(f"{stem}.png")
+    named = None if no_figure else Path(f"{stem}.ancestry.png")
     picture = checked_figure(file, figure or named, no_figure)
     refuse_checkpoint(checkpoint, max_seconds)
     refuse_shared({"the file": file, "--figure": picture, "--checkpoint": checkpoint})

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from mixtura.cli import options
 from mixtura.cli.console import (
     command,
     load_mixture,
@@ -35,13 +34,11 @@ def audit(
     table: TableFile,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="BEST.json", help="Write the highest end there, as a model."),
+        options.file_out("BEST.json", "Write the highest end there, as a model."),
     ] = None,
     columns: Columns = None,
     weights: Weights = None,
-    starts: Annotated[
-        int, typer.Option(min=1, metavar="INT", help="Climbs of the search beside it.")
-    ] = 10,
+    starts: Annotated[int, options.starts("Climbs of the search beside it.")] = 10,
     seed: Seed = 0,
     as_json: AsJson = False,
     *,

@@ -15,7 +15,7 @@ from mixtura.cli.console import command, note, print_json, print_text, split_nam
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.ending import interrupted, leave_if_interrupted
 from mixtura.cli.options import AsJson, Checkpoint, MaxSeconds, NoFigure, Quiet, Seed
-from mixtura.cli.outputs import checked_outputs, named, refuse_shared, write_outputs
+from mixtura.cli.outputs import checked_outputs, named, refuse_shared, stem_of, write_outputs
 from mixtura.cli.working import Working
 
 if TYPE_CHECKING:
@@ -79,23 +79,30 @@ def blocks(
     ends: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B", help="The columns of nodes; default source,target, or 2 first."
+            metavar="A,B",
+            help="The columns of nodes; default source,target, or 2 first.",
+            rich_help_panel=options.ROWS,
         ),
     ] = None,
     weight: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column of counts or strengths.")
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="The column of counts or strengths.",
+            rich_help_panel=options.ROWS,
+        ),
     ] = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = None,
     max_seconds: MaxSeconds = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="MODEL.json", help="The model; default EDGES.model.json.")
+        Path | None, options.model_out("The model; default EDGES.blocks.model.json.")
     ] = None,
     nodes: Annotated[
         Path | None,
-        typer.Option(metavar="TABLE", help="The block of each node; default EDGES.blocks.csv."),
+        options.file_out("TABLE", "The block of each node; default EDGES.blocks.csv."),
     ] = None,
-    figure: Annotated[Path | None, options.figure("The figure; default EDGES.png.")] = None,
+    figure: Annotated[Path | None, options.figure("The figure; default EDGES.blocks.png.")] = None,
     no_figure: NoFigure = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -103,10 +110,9 @@ def blocks(
     dialect: Dialect,
 ) -> None:
     """Find the blocks of a network's nodes: who is joined with whom, and how."""
-    outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
+    outputs = checked_outputs(table, out, figure, no_figure, checkpoint, ".blocks")
     refuse_checkpoint(checkpoint)
-    stem = table.name.removesuffix(".gz").rpartition(".")[0] or table.name
-    told = nodes or Path(f"{stem}.blocks.csv")
+    told = nodes or Path(f"{stem_of(table)}.blocks.csv")
     read = {"the list that is read": table, "--out": outputs.model, "--figure": outputs.figure}
     refuse_shared(read | {"--checkpoint": checkpoint, "--nodes": told})
     model = _unfitted(_number(blocks, bipartite), str(edges), str(degrees), bipartite, seed)

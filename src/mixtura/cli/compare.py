@@ -40,22 +40,34 @@ def compare(
     made_of: MadeOf,
     columns: Chosen,
     seed: options.Seed = 0,
-    starts: Annotated[int, typer.Option(min=1, metavar="INT", help="How many starts.")] = 3,
+    starts: Annotated[int, options.starts("How many starts.")] = 3,
     solver: Annotated[
         list[options.Solver] | None,
-        typer.Option(help="Compare this one; may be repeated. Default: all that climb by rule."),
+        typer.Option(
+            help="Compare this one; may be repeated. Default: all that climb by rule.",
+            rich_help_panel=options.SEARCH,
+        ),
     ] = None,
     engine: Annotated[
-        options.Engine, typer.Option(help="What runs over the rows.")
+        options.Engine,
+        typer.Option(help="What runs over the rows.", rich_help_panel=options.SEARCH),
     ] = options.ENGINE_AUTO,
     max_iter: Annotated[
         int | None,
-        typer.Option(min=1, metavar="INT", help="At most this many steps each; default 10000."),
+        typer.Option(
+            min=1,
+            metavar="INT",
+            help="At most this many steps each; default 10000.",
+            rich_help_panel=options.SEARCH,
+        ),
     ] = None,
     tol: Annotated[
         float | None,
         typer.Option(
-            min=0.0, metavar="FLOAT", help="Stop at this remaining gain per row; default 1e-10."
+            min=0.0,
+            metavar="FLOAT",
+            help="Stop at this remaining gain per row; default 1e-10.",
+            rich_help_panel=options.SEARCH,
         ),
     ] = None,
     figure: Annotated[Path | None, options.figure("The figure; default TABLE.compare.png.")] = None,

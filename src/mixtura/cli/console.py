@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import inspect
 import json
 import math
 import re
@@ -66,6 +67,9 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             ) as error:
                 raise typer.Exit(told(error, kwargs.get("table"))) from None
 
+    # --help keeps a paragraph's line ends, which are none of a terminal's.
+    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    run.__doc__ = "\n\n".join(" ".join(one.split()) for one in paragraphs)
     return run
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mixtura.cli.console import command, load_model, note
-from mixtura.cli.options import ModelFile
+from mixtura.cli.options import WRITTEN, ModelFile
 from mixtura.cli.outputs import refuse_shared
 
 KINDS = (".onnx", ".joblib")
@@ -24,10 +24,14 @@ def export(
             "-o",
             help="FILE.onnx: a graph that any ONNX runtime answers by. FILE.joblib: the estimator "
             "of scikit-learn, for joblib.load.",
+            rich_help_panel=WRITTEN,
         ),
     ],
     float32: Annotated[
-        bool, typer.Option("--float32", help="Numbers of an ONNX graph in float32.")
+        bool,
+        typer.Option(
+            "--float32", help="Numbers of an ONNX graph in float32.", rich_help_panel=WRITTEN
+        ),
     ] = False,
 ) -> None:
     """Write a fitted Gaussian mixture for other programs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,8 +25,6 @@ from mixtura.cli.show import as_document, print_report
 from mixtura.cli.working import Working
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from matplotlib.figure import Figure
 
     from mixtura.cli.chain_data import ToFit
@@ -86,18 +85,28 @@ def hmm(
     ] = None,
     covariates: Annotated[
         str | None,
-        typer.Option(metavar="COLUMNS", help="What transitions hang on, and states do not hold."),
+        typer.Option(
+            metavar="COLUMNS",
+            help="What transitions hang on, and states do not hold.",
+            rich_help_panel=options.ROWS,
+        ),
     ] = None,
     initial_covariates: Annotated[
         str | None,
-        typer.Option(metavar="COLUMNS", help="What the first state of a sequence hangs on."),
+        typer.Option(
+            metavar="COLUMNS",
+            help="What the first state of a sequence hangs on.",
+            rich_help_panel=options.ROWS,
+        ),
     ] = None,
     topology: Annotated[
         Topology | None,
         typer.Option(help="Which transitions there are; default all.", show_default=False),
     ] = None,
-    out: options.ModelOut = None,
-    figure: options.FigureOut = None,
+    out: Annotated[
+        Path | None, options.model_out("The model; default TABLE.hmm.model.json.")
+    ] = None,
+    figure: Annotated[Path | None, options.figure("The figure; default TABLE.hmm.png.")] = None,
     no_figure: options.NoFigure = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -108,7 +117,7 @@ def hmm(
     Rows of a sequence lie together, and a row without any value is a step that nobody saw. A table
     may be larger than memory where --sequence tells sequences apart: it is read in pieces.
     """
-    outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
+    outputs = checked_outputs(table, out, figure, no_figure, checkpoint, ".hmm")
     refuse_checkpoint(checkpoint, max_seconds)
     numbers = parsed(states, "--states")
     one = {"known": order.known, "max-seconds": max_seconds, "checkpoint": checkpoint}

@@ -38,7 +38,12 @@ class WholeWeights(Chosen):
     """Columns of a table whose rows are counted."""
 
     weights: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column of whole row weights.")
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="The column of whole row weights.",
+            rich_help_panel=options.ROWS,
+        ),
     ] = None
 
 

@@ -13,7 +13,7 @@ from mixtura.homes import AWAY, FUSED_ENGINES, PLAIN_ENGINES, SOLVERS
 AUTO = "auto"
 # Under what heading of --help options stand; what a model is has the first, without a name.
 ROWS, CURES = "Rows and columns", "Outliers, singularities, Bayes"
-SEARCH, WRITTEN = "The search", "What is written"
+SEARCH, WRITTEN = "How it is worked out", "What is written"
 
 
 def starts_or_auto(given: str | int) -> int | str:
@@ -113,29 +113,37 @@ InPieces = Annotated[
         rich_help_panel=SEARCH,
     ),
 ]
+
+
+def starts(help: str) -> Any:
+    """An option that takes how often to begin."""
+    return typer.Option(min=1, metavar="INT", help=help, rich_help_panel=SEARCH)
+
+
+def seconds(help: str) -> Any:
+    """An option that takes a limit of time."""
+    return typer.Option(min=1e-3, metavar="FLOAT", help=help, rich_help_panel=SEARCH)
+
+
 MaxSeconds = Annotated[
-    float | None,
-    typer.Option(
-        min=1e-3,
-        metavar="FLOAT",
-        help="End the search after so long, with the best it has met.",
-        rich_help_panel=SEARCH,
-    ),
+    float | None, seconds("End the search after so long, with the best it has met.")
 ]
-ModelOut = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="MODEL.json", help="The model; default TABLE.model.json.", rich_help_panel=WRITTEN
-    ),
-]
+
+
+def file_out(metavar: str, help: str) -> Any:
+    """An option that takes the name of a file to write."""
+    return typer.Option(metavar=metavar, help=help, rich_help_panel=WRITTEN)
+
+
+def model_out(help: str) -> Any:
+    """An option that takes the name of a model's file."""
+    return file_out("MODEL.json", help)
 
 
 def figure(help: str) -> Any:
     """An option that takes the name of a figure."""
-    return typer.Option(metavar="FIG.png", help=help, rich_help_panel=WRITTEN)
+    return file_out("FIG.png", help)
 
-
-FigureOut = Annotated[Path | None, figure("The figure; default TABLE.png.")]
 
 # From one table, so that a new one is a line there; a type checker wants names written out.
 Solver = StrEnum("Solver", [AUTO, *(name for name in SOLVERS if name != AUTO)])  # type: ignore[misc]

@@ -35,10 +35,11 @@ def checked_outputs(
 ) -> Outputs:
     """Where the files will go; ValueError, before any work, if they cannot be written.
 
-    `kind` is put before the suffix of a figure that is not named.
+    `kind`, of every command but `fit`, is put before the endings of names that are not given, so
+    that no command replaces what another has written.
     """
     picture = checked_figure(table, figure, no_figure, kind)
-    model = out or Path(f"{_stem(table)}.model.json")
+    model = out or Path(f"{stem_of(table)}{kind}.model.json")
     if model.suffix.lower() != ".json":
         raise ValueError(f"--out {model}: a model's name ends in .json")
     refuse_unwritable("--out", model)
@@ -55,7 +56,7 @@ def checked_figure(
         raise ValueError("--figure and --no-figure contradict each other: leave one out")
     if no_figure:
         return None
-    target = figure or Path(f"{_stem(table)}{kind}.png")
+    target = figure or Path(f"{stem_of(table)}{kind}.png")
     refuse_no_figure(target)
     refuse_shared({"the table that is read": table, "--figure": target})
     return target
@@ -150,7 +151,8 @@ def _is_same(one: Path, other: Path) -> bool:
         return False
 
 
-def _stem(table: Path) -> str:
+def stem_of(table: Path) -> str:
+    """The table's name without its ending, .csv.gz being one."""
     return table.name.removesuffix(".gz").rpartition(".")[0] or table.name
 
 

@@ -8,7 +8,7 @@ import typer
 
 from mixtura.cli.chains import is_chain
 from mixtura.cli.console import command, load_row_model
-from mixtura.cli.options import ModelFile, Prefix, TableOut
+from mixtura.cli.options import ModelFile, Prefix, Seed, TableOut
 from mixtura.cli.outputs import refuse_shared
 from mixtura.cli.rowwise import on_screen, put_table
 from mixtura.cli.working import Working
@@ -25,9 +25,7 @@ def sample(
     n: Annotated[
         int, typer.Option("-n", "--rows", min=1, metavar="INT", help="How many rows.")
     ] = 100,
-    seed: Annotated[
-        int, typer.Option(min=0, metavar="INT", help="The same seed gives the same rows.")
-    ] = 0,
+    seed: Seed = 0,
     out: TableOut = None,
     prefix: Prefix = "",
 ) -> None:

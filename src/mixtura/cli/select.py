@@ -73,26 +73,36 @@ def select(
     labels: Labels = None,
     besides: Beside,
     seed: options.Seed = 0,
-    starts: Annotated[
-        int, typer.Option(min=1, metavar="INT", help="Repeat the search within every fit.")
-    ] = 1,
+    starts: Annotated[int, options.starts("Repeat the search within every fit.")] = 1,
     jobs: Annotated[
         int,
         typer.Option(
-            "--jobs", "-j", metavar="INT", help="Fits at a time of --thorough; -1: all cores."
+            "--jobs",
+            "-j",
+            metavar="INT",
+            help="Fits at a time of --thorough; -1: all cores.",
+            rich_help_panel=options.SEARCH,
         ),
     ] = 1,
     thorough: Annotated[
         bool,
-        typer.Option("--thorough", help="Fit each as `mixtura fit` does: many times the work."),
+        typer.Option(
+            "--thorough",
+            help="Fit each as `mixtura fit` does: many times the work.",
+            rich_help_panel=options.SEARCH,
+        ),
     ] = False,
     prune: Annotated[
-        bool, typer.Option("--prune/--no-prune", help="Leave out shapes that only get worse.")
+        bool,
+        typer.Option(
+            "--prune/--no-prune",
+            help="Leave out shapes that only get worse.",
+            rich_help_panel=options.SEARCH,
+        ),
     ] = True,
     checkpoint: options.Checkpoint = None,
     out: Annotated[
-        Path | None,
-        typer.Option(metavar="MODEL.json", help="The best model; default TABLE.model.json."),
+        Path | None, options.model_out("The best model; default TABLE.select.model.json.")
     ] = None,
     figure: Annotated[Path | None, options.figure("The curves; default TABLE.select.png.")] = None,
     no_figure: options.NoFigure = False,

@@ -6,8 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from mixtura.cli import options
 from mixtura.cli.console import NO_ROWS, WIDEST, command, load_model, print_json, print_text, stdout
 from mixtura.cli.options import AsJson, ModelFile
 from mixtura.cli.outputs import drawn, refuse_no_figure
@@ -24,7 +23,7 @@ def show(
     as_json: AsJson = False,
     landscape: Annotated[
         Path | None,
-        typer.Option(metavar="FIG.png", help="Draw there the optima that the search met."),
+        options.figure("Draw there the optima that the search met."),
     ] = None,
 ) -> None:
     """Print the report of a fitted model."""

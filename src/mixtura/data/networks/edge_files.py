@@ -94,6 +94,11 @@ def _known(columns: list[str]) -> tuple[str, str] | None:
     return None
 
 
+def are_known(columns: list[str]) -> bool:
+    """Whether two columns are called as columns of nodes are."""
+    return _known([name for name in columns if isinstance(name, str)]) is not None
+
+
 def ends_of(columns: list[str], asked: tuple[str, ...] | None, place: str) -> tuple[str, str]:
     """The columns that hold the nodes of an edge."""
     unnamed = [name for name in columns if not isinstance(name, str)]

@@ -13,7 +13,7 @@ from scipy.sparse import issparse
 from mixtura.data.dialect import Dialect
 from mixtura.data.files import AS_IT_LOOKS, is_text_file
 from mixtura.data.lazy import collected
-from mixtura.data.networks.edge_files import ends_of, read_edges
+from mixtura.data.networks.edge_files import are_known, ends_of, read_edges
 from mixtura.data.networks.graphs import from_igraph, from_networkx
 from mixtura.data.networks.matrices import between, from_biadjacency, from_matrix, from_pairs
 from mixtura.data.networks.network import Network, NetworkError
@@ -123,6 +123,9 @@ def _from_frame(
         ) from None
     first, second = ends_of(list(frame.columns), ends, place)
     sides = [_column(frame, name, place) for name in (first, second)]
+    if ends is None and not are_known(list(frame.columns)):
+        for name, side in zip((first, second), sides, strict=True):
+            _refuse_measured(name, side, place)
     sides = _numbered(sides) if text else sides
     values = np.ones(len(sides[0]))
     if weight is not None:
@@ -183,6 +186,19 @@ def _is_number(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def _refuse_measured(name: str, column: AnyArray, place: str) -> None:
+    """NetworkError for a column that was only guessed to hold nodes, and holds measurements."""
+    seen = set(column.tolist())
+    fractions = (v for v in seen if _is_number(v) and not float(v).is_integer())
+    broken = next(fractions, None)
+    if broken is not None and all(map(_is_number, seen)):
+        raise NetworkError(
+            f"{place}: column {name!r} holds numbers such as {broken}, which look measured and name "
+            "no nodes: for groups of a table's rows fit a mixture; where they are names, say so "
+            "(ends)"
+        )
 
 
 def _numbered(sides: list[AnyArray]) -> list[AnyArray]:
