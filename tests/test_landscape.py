@@ -47,6 +47,22 @@ def test_kinds_of_starts_and_collapsed_ends(unsure: GaussianMixture) -> None:
     assert "2 lower ones are not shown" in figure.get_supxlabel()
 
 
+def test_every_end_says_how_sound_it_is() -> None:
+    rng = np.random.default_rng(15)
+    X = rng.normal(size=(60, 2)) + 2 * rng.normal(size=(3, 2))[rng.integers(0, 3, 60)]
+    found = GaussianMixture(3, n_init=3, random_state=15).fit(X)
+    met = found.fit_result_.landscape
+    assert met[0].verdict == "spurious"
+    assert found.fit_result_.met in met
+    assert found.fit_result_.met.verdict == "regular"
+    hits = sum(met[0].hits.values())
+    assert f"{met[0].mean_loglik * 60:.2f} ({hits}, spurious)" in found.summary()
+    kept = Fit.from_dict(json.loads(json.dumps(found.fit_result_.to_dict())))
+    assert kept.landscape == met
+    assert "Spurious: a component of few rows" in found.landscape_figure().get_supxlabel()
+    assert StartReport("kmeans", 5, -4.0, "kept").spurious is False
+
+
 def test_where_there_is_none() -> None:
     given = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
     with pytest.raises(ValueError, match="given, not fitted"):

@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as Theirs
 
-from mixtura import GaussianMixture, NormalInverseWishart
+from mixtura import GaussianMixture, NormalInverseWishart, audit
 from mixtura.data.rows import Rows
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
@@ -143,3 +143,32 @@ def test_on_large_clean_data_the_default_is_the_plain_maximum(seed: int) -> None
     spreads = np.abs(spreads) / (variances * np.sqrt(2 / held))
     # A tenth of a standard error is the promise; what is left is how far each climbed.
     assert max(means.max(), spreads.max()) < 0.01
+
+
+def blurred(seed: int, n: int, d: int) -> Array:
+    """Rows of three groups that overlap."""
+    rng = np.random.default_rng(seed)
+    return np.asarray(rng.normal(size=(n, d)) + 2 * rng.normal(size=(3, d))[rng.integers(0, 3, n)])
+
+
+def test_an_audit_of_one_initialisation_keeps_the_highest_too() -> None:
+    X = blurred(3, 60, 2)
+    fit = GaussianMixture(3, random_state=3).fit(X).fit_result_
+    found = audit(GaussianMixture(3, random_state=3).fit(X), X, n_init=1, random_state=3)
+    assert "another end is 10.1 nats higher" in fit.remark
+    assert found.search is not None
+    assert found.search.mean_loglik == pytest.approx(fit.landscape[0].mean_loglik, abs=1e-9)
+    assert found.verdict == "a lower optimum"
+    again = found.mixture.set_params(n_init=1).fit(X)
+    assert again.fit_result_.loglik == pytest.approx(fit.loglik)
+
+
+def test_two_initialisations_end_no_lower_than_one() -> None:
+    # The plain hill was the highest here, and only one initialisation looked at it.
+    for seed, n, d in ((8, 60, 3), (14, 100, 2)):
+        X = blurred(seed, n, d)
+        one, two = (
+            GaussianMixture(4, n_init=n_init, random_state=seed).fit(X).fit_result_
+            for n_init in (1, 2)
+        )
+        assert two.loglik >= one.loglik - 1e-6

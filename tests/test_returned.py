@@ -14,6 +14,7 @@ import pytest
 
 import mixtura
 from mixtura.errors import WrongReturn
+from mixtura.fitting import checkpoint
 from mixtura.models.base import Model
 from mixtura.models.returned import read
 from mixtura.returned import plain
@@ -120,6 +121,26 @@ def test_wrong_first_parameters_are_named(answer: Any, sentence: str) -> None:
     if answer is not None:
         with pytest.raises(TypeError, match=r"^start (must be|is)"):
             mixtura.fit(model, LAMPS, start=answer)
+
+
+def test_hours_of_work_outlive_a_wrong_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
+    right, path, steps = CENSORED["Censored"], tmp_path / "run.checkpoint", []
+
+    def m_step(self: Any, summary: Any, params: Any) -> Any:
+        steps.append(right.m_step(self, summary, params))
+        return None if len(steps) == 4 else steps[-1]
+
+    Late = type("Censored", (right,), {"m_step": m_step})
+    settings: dict[str, Any] = {"solver": "em", "checkpoint": path, "start": Rate(1.0)}
+    with pytest.raises(WrongReturn, match="m_step of Censored returned None"):
+        mixtura.fit(Late(), LAMPS, **settings)
+    assert path.exists()
+    found = mixtura.fit(Late(), LAMPS, **settings)
+    assert not path.exists()
+    assert found.params == mixtura.fit(right(), LAMPS, solver="em", start=Rate(1.0)).params
 
 
 def test_names_are_listed_once() -> None:

@@ -25,7 +25,8 @@ class StartReport:
     loglik is the (unpenalised) mean log-likelihood per row where it ended, on the rows it was run
     on; None when it failed. outcome is "kept", "dropped", "collapsed" or "failed". Of those kept or
     collapsed: belief is what the prior that was asked for adds to loglik in the objective, and
-    unfinished says that the climb ended before it converged.
+    unfinished says that the climb ended before it converged. spurious says that components where it
+    was kept may be what some few rows always make.
     """
 
     name: str
@@ -35,6 +36,7 @@ class StartReport:
     detail: str = ""
     belief: Finite = 0.0
     unfinished: bool = False
+    spurious: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Optimum:
     collapsed    whether components there are held up by the penalty alone
     belief       what the prior that was asked for adds per row: ends are ranked by the sum
     unfinished   whether the climbs ended there before they converged: it is no optimum then
+    spurious     whether components there may be what some few rows always make
     """
 
     mean_loglik: float
@@ -53,6 +56,12 @@ class Optimum:
     collapsed: bool
     belief: float = 0.0
     unfinished: bool = False
+    spurious: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """The worst of its components' standings: "regular", "spurious" or "collapsed"."""
+        return "collapsed" if self.collapsed else "spurious" if self.spurious else "regular"
 
     @property
     def mean_objective(self) -> float:
@@ -62,20 +71,20 @@ class Optimum:
     @property
     def marks(self) -> tuple[str, ...]:
         """What there is to say of it, in words."""
-        said = (("collapsed", self.collapsed), ("not converged", self.unfinished))
+        said = (self.verdict, self.verdict != "regular"), ("not converged", self.unfinished)
         return tuple(word for word, holds in said if holds)
 
 
 def landscape_of(starts: Iterable[StartReport], gap: float) -> tuple[Optimum, ...]:
     """The ends that climbs met, the highest objective first; those of climbs that have not
-    converged are apart.
+    converged, that collapsed or are spurious are apart.
 
     Ends are one optimum where the next higher is no further above than three times `SAME_OPTIMUM`
     and the `gap`, what was still to be gained where a climb ended.
     """
     starts = list(starts)
     margin = 3 * SAME_OPTIMUM + (gap if math.isfinite(gap) else 0.0)
-    kinds = product(("kept", "collapsed"), (False, True))
+    kinds = product(("kept", "collapsed"), (False, True), (False, True))
     met = [one for kind in kinds for one in _optima(starts, kind, margin)]
     return tuple(sorted(met, key=lambda optimum: -optimum.mean_objective))
 
@@ -99,19 +108,23 @@ def chance_of_higher(landscape: Sequence[Optimum]) -> float | None:
     return None if n < FEWEST else min(w / (n * (n - 1)), 1 / (n + 1))
 
 
-def _optima(starts: Iterable[StartReport], kind: tuple[str, bool], margin: float) -> list[Optimum]:
-    """Those of the climbs that ended so: (outcome, whether unfinished)."""
+def _optima(
+    starts: Iterable[StartReport], kind: tuple[str, bool, bool], margin: float
+) -> list[Optimum]:
+    """Those of the climbs that ended so: (outcome, whether unfinished, whether spurious)."""
     ends = [
         (s.loglik + s.belief, s.name, s)
         for s in starts
-        if (s.outcome, s.unfinished) == kind and s.loglik is not None and not math.isnan(s.loglik)
+        if (s.outcome, s.unfinished, s.spurious) == kind
+        and s.loglik is not None
+        and not math.isnan(s.loglik)
     ]
     met: list[Optimum] = []
     last = math.inf
     for height, name, one in sorted(ends, key=lambda end: end[:2], reverse=True):
         if last - height > margin:
             assert one.loglik is not None
-            met.append(Optimum(one.loglik, {}, kind[0] == "collapsed", one.belief, kind[1]))
+            met.append(Optimum(one.loglik, {}, kind[0] == "collapsed", one.belief, *kind[1:]))
         met[-1].hits[name] = met[-1].hits.get(name, 0) + 1
         last = height
     return met
@@ -151,7 +164,7 @@ HELD = ("params", "summary")
 
 
 # What files leave out where there is nothing to say.
-_SELDOM = ("belief", "unfinished")
+_SELDOM = ("belief", "unfinished", "spurious")
 
 
 def _without_held(items: list[tuple[str, Any]]) -> dict[str, Any]:

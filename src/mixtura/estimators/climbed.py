@@ -71,6 +71,8 @@ class ClimbedMixture(MixtureEstimator):
         "solver": [StrOptions(set(SOLVERS)), callable],
         "engine": [StrOptions({"auto", *NAMES})],
     }
+    # Whether one initialisation takes the highest end where rows are few, be it surely so or not.
+    _highest = False
     # Whether the components of some rows may be known.
     _knows_labels = True
 
@@ -254,6 +256,7 @@ class ClimbedMixture(MixtureEstimator):
             trim=trim_of(self),
             fixed=fixed_weights(self),
             prior=asked_beliefs(self, family),
+            highest=self._highest,
         )
 
     def _stood_in(self, X: AnyArray, kind: Family, found: Categories) -> AnyArray:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import operator
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from mixtura.data.source import Source
+from mixtura.engines.base import Sweep
+from mixtura.engines.journaled import Journal, Journaled
 from mixtura.fitting.journal_file import (
     CheckpointError,
     JournalFile,
@@ -52,6 +54,8 @@ class Checkpoint:
         self._written = time.monotonic()
         # Sweeps that were given again.
         self.resumed = 0
+        # Whether it was begun here, and no sweep is in the file.
+        self.empty = self._lines.new
 
     def __enter__(self) -> Checkpoint:
         return self
@@ -86,8 +90,21 @@ class Checkpoint:
         """Everything so far into the file, and onto the disk."""
         if self._waiting:
             self._lines.append(b"".join(self._waiting))
+            self.empty = False
             self._waiting.clear()
         self._written = time.monotonic()
+
+
+def journaled(
+    open_sweep: Callable[[Any, Source], Sweep], rows: Source, journal: Journal
+) -> Callable[[Any, Source], Sweep]:
+    """`open_sweep`, its sweeps over all rows journaled."""
+
+    def open_one(model: Any, source: Source) -> Sweep:
+        sweep = open_sweep(model, source)
+        return Journaled(sweep, model, journal) if source is rows else sweep
+
+    return open_one
 
 
 def _identity(path: StrPath, head: dict[str, Any] | None) -> dict[str, Any]:

@@ -18,10 +18,9 @@ from mixtura.engines.choose import open_sweep, resolve_for
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError, WrongReturn
 from mixtura.fitting.account import account
-from mixtura.fitting.checkpoint import Checkpoint
+from mixtura.fitting.checkpoint import Checkpoint, journaled
 from mixtura.fitting.fingerprint import described, model_identity
 from mixtura.fitting.journal_file import removed, resumed_seed
-from mixtura.fitting.mixture_fit import journaled
 from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.reported import reported
 from mixtura.fitting.search import Search
@@ -102,13 +101,15 @@ def fit(
     engine = resolve_for(rows, engine, model)
     name, climber = resolve_solver(solver, model)
     opened: Any = partial(open_sweep, engine)
+    journal: Checkpoint | None = None
     with ExitStack() as stack:
         if checkpoint is not None:
             seed = resumed_seed(checkpoint, random_state, seed)
             asked = {"solver": described(solver), "engine": engine, "n_init": n_init}
             asked |= {"tol": tol, "max_iter": max_iter}
             told = model_identity(rows, model, start, seed, random_state, **asked)
-            opened = journaled(opened, rows, stack.enter_context(Checkpoint(checkpoint, told)))
+            journal = stack.enter_context(Checkpoint(checkpoint, told))
+            opened = journaled(opened, rows, journal)
         stack.enter_context(single_blas)
         stack.enter_context(single_openmp())
         rng = np.random.RandomState(seed)
@@ -117,8 +118,9 @@ def fit(
             try:
                 outcome = _best(search, start, n_init)
             except WrongReturn:
-                # What a wrong model summed is nothing to go on from.
-                removed(checkpoint)
+                # A file of hours' work goes on once the method is mended.
+                if journal is not None and journal.empty:
+                    removed(checkpoint)
                 raise
     found = account(outcome, search, (name, engine), (rows.positive, 0))
     if not found.converged and len(found.trace) > 1:

@@ -15,11 +15,11 @@ from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
 from mixtura.families.design import design
 from mixtura.fitting.account import account
-from mixtura.fitting.checkpoint import Checkpoint
+from mixtura.fitting.checkpoint import Checkpoint, journaled
 from mixtura.fitting.hidden_markov_race import SAMPLE_ROWS, finalists, race_chain
 from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.listeners import FitListener
-from mixtura.fitting.mixture_fit import journaled, prepare
+from mixtura.fitting.mixture_fit import prepare
 from mixtura.fitting.noted import Noted
 from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.prepared import Ground

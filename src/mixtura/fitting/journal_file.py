@@ -46,7 +46,8 @@ class JournalFile:
         self._file: IO[bytes] | None = None
         self._reading, self._lost = True, False
         self._whole = 0
-        if self.path.exists():
+        self.new = not self.path.exists()
+        if not self.new:
             self._opened()
 
     def next(self) -> dict[str, Any] | None:

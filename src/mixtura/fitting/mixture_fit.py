@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
@@ -15,9 +15,8 @@ from mixtura.data.known_rows import KnownRows
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
-from mixtura.engines.base import Sweep
 from mixtura.engines.choose import resolve_for
-from mixtura.engines.journaled import Journal, Journaled
+from mixtura.engines.journaled import Journal
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.engines.trimming import refuse_gaps
 from mixtura.families.base import Family
@@ -27,6 +26,7 @@ from mixtura.families.design import design
 from mixtura.families.returned import settle
 from mixtura.fitting.account import account
 from mixtura.fitting.anchors import Anchors
+from mixtura.fitting.checkpoint import journaled
 from mixtura.fitting.condensed import restored
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.noise import Asked, cleaned, refuse_noise, uniform_of
@@ -60,7 +60,8 @@ class Task:
     continues and last its Fit; concomitants are the columns that the weights hang on; noise is the
     volume of rows that belong to no component, as `fitting.noise` takes it; trim is the share of
     the rows that is left out; fixed are the weights that are known, what is known of components is
-    the family's; max_seconds is when the search ends with what it has.
+    the family's; max_seconds is when the search ends with what it has; with highest the end need
+    not be surely so.
     """
 
     family: Family
@@ -80,6 +81,7 @@ class Task:
     fixed: FixedWeights | None = None
     prior: tuple[Conjugate, ...] = ()
     max_seconds: float = math.inf
+    highest: bool = False
 
     @property
     def pins(self) -> bool:
@@ -153,7 +155,8 @@ def _found(
         climber,
         listener,
         clock=clock,
-        sure=_sure(task, rows),
+        plainly=_plainly(task, rows),
+        sure=not task.highest,
     )
     with clock.hearing(journal is None and ends_by_clock(solver)):
         if begins(solver):
@@ -264,24 +267,11 @@ def _only_steps(task: Task) -> bool:
     )
 
 
-def _sure(task: Task, rows: Source) -> bool:
-    """Whether the best end must be surely so where rows are few: of more initialisations than one
-    the highest is asked for."""
+def _plainly(task: Task, rows: Source) -> bool:
+    """Whether the plain hill is climbed too where rows are few."""
     begun = task.given or task.begin is not None or isinstance(rows, KnownRows)
     bare = not (task.concomitants or task.pins or task.trim or task.prior or task.noise is not None)
-    return bare and not begun and task.n_init == 1 and task.solver in CLIMBERS
-
-
-def journaled(
-    open_sweep: Callable[[Any, Source], Sweep], rows: Source, journal: Journal
-) -> Callable[[Any, Source], Sweep]:
-    """`open_sweep`, its sweeps over all rows journaled."""
-
-    def open_one(model: Any, source: Source) -> Sweep:
-        sweep = open_sweep(model, source)
-        return Journaled(sweep, model, journal) if source is rows else sweep
-
-    return open_one
+    return bare and not begun and task.solver in CLIMBERS
 
 
 def surveyed(

@@ -46,16 +46,20 @@ class Search(Climbs):
     """Starts, and what they share.
 
     narrow  the ends of a race that were left because all their components are narrow
-    sure    whether, where rows are few, the best must be surely above the plain hill: see `plainer`
+    plainly whether, where rows are few, the plain hill is climbed too: see `plainer`
+    sure    whether the best of one initialisation must then surely be above it
     """
 
     narrow: list[Climb] = field(default_factory=list)
-    sure: bool = False
+    plainly: bool = False
+    sure: bool = True
 
     def from_starts(self, maker: StartMaker, init: str, n_init: int | str) -> Outcome:
         """The best of the initialisations; raises the last error if every one failed."""
         best: Outcome | None = None
         failure: Exception | None = None
+        bests: dict[bool, Outcome] = {}
+        plainly = self.plainly and init == "auto" and self.max_iter >= RACE_STEPS
         # From given means there is one start only.
         n_init = 1 if isinstance(n_init, str) and "means" in maker.given else n_init
         for index in count():
@@ -68,12 +72,17 @@ class Search(Climbs):
             except FAILURES as error:
                 failure = error
                 continue
-            if best is None or better(outcome, best):
-                best = outcome
+            if plainly and best is None:
+                # At once, so that more initialisations end no lower than the first alone.
+                plain = unless_surely_above(self, maker, outcome)
+                if n_init == 1 and self.sure:
+                    return plain
+                if better(plain, outcome):
+                    _among(bests, plain)
+            best = _among(bests, outcome)
         if best is None:
             raise failure or FitError("no start was tried")
-        asked = self.sure and init == "auto" and self.max_iter >= RACE_STEPS
-        return unless_surely_above(self, maker, best) if asked else best
+        return best
 
     def goes_on(self, index: int, n_init: int | str, best: Outcome | None) -> bool:
         """Whether initialisation `index`, from 0 on, is begun: one of `n_init`, in time.
@@ -306,12 +315,28 @@ class Search(Climbs):
     def report(self, runner: Runner, outcome: str) -> None:
         """Note where a start led."""
         name, steps, error = runner.name, runner.spent, runner.error
-        self.reports.append(reported(name, steps, runner.climb, outcome, self.model, error))
+        told = reported(name, steps, runner.climb, outcome, self.model, error, self.spurious)
+        self.reports.append(told)
 
 
 def _as_fine(maker: StartMaker, model: Model) -> StartMaker:
     """The same, whose components are kept as wide as this model keeps them."""
     return replace(maker, model=maker.model.as_fine_as(model))
+
+
+def _among(bests: dict[bool, Outcome], end: Outcome) -> Outcome:
+    """The best with one more end, where `bests` holds the best without spikes and that with some.
+
+    How far an end with spikes must be ahead is said for two ends alone: one by one, the best
+    regular end might be lost.
+    """
+    kind = bool(end.spikes)
+    if kind not in bests or better(end, bests[kind]):
+        bests[kind] = end
+    regular, other = bests.get(False), bests.get(True)
+    if regular is None or (other is not None and better(other, regular)):
+        return bests[True]
+    return regular
 
 
 def _regular(end: Outcome) -> bool:

@@ -17,8 +17,9 @@ from mixtura.engines.journaled import Journal
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
 from mixtura.families.frames import Frame
+from mixtura.fitting.checkpoint import journaled
 from mixtura.fitting.listeners import FitListener
-from mixtura.fitting.mixture_fit import Found, journaled
+from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.noted_bounds import NotedBounds
 from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.starts import STARTS

@@ -92,6 +92,8 @@ def audit(
     given = _estimator(mixture)
     plain = _plain(given) | {"random_state": random_state}
     search = clone(given).set_params(**plain | {"n_init": n_init})
+    # An audit looks for the highest optimum, of one initialisation too.
+    search._highest = True
     near = copy.copy(given).set_params(**plain | {"warm_start": True})
     near.converged_ = True
     ends: dict[str, Any] = {}
@@ -110,6 +112,7 @@ def audit(
     fits = {name: end.fit_result_ for name, end in ends.items()}
     best = max(ends, key=lambda name: _rank(fits[name]))
     found = ends[best].set_params(warm_start=False)
+    found._highest = type(found)._highest
     return Audit(
         total,
         weight,

@@ -195,9 +195,9 @@ def _refuse_measured(name: str, column: AnyArray, place: str) -> None:
     broken = next(fractions, None)
     if broken is not None and all(map(_is_number, seen)):
         raise NetworkError(
-            f"{place}: column {name!r} holds numbers such as {broken}, which look measured and name "
-            "no nodes: for groups of a table's rows fit a mixture; where they are names, say so "
-            "(ends)"
+            f"{place}: column {name!r} holds numbers such as {broken}, which look measured, not "
+            "like names of nodes: for groups of a table's rows fit a mixture; where they are "
+            "names, say so (ends)"
         )
 
 
