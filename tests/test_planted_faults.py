@@ -72,6 +72,8 @@ class Wrong(Geometric):
         return {"p": self.factor * shares[:, None] / params.p**self.power}
 
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
+LAMPS = np.column_stack([np.random.default_rng(0).exponential(2.0, 60), np.arange(60) % 3 < 2])
 X = np.random.default_rng(0).geometric([[0.2, 0.6]] * 120 + [[0.7, 0.3]] * 80) - 1.0
 
 
@@ -87,6 +89,40 @@ def test_a_wrong_information_is_found(power: float, factor: float) -> None:
     family.power, family.factor = power, factor
     with pytest.raises(AssertionError, match="information: in free number"):
         check_family(family, X)
+
+
+def test_a_step_half_the_way_is_found() -> None:
+    def half(self: Any, stats: Any, params: Any, prior: Any) -> Any:
+        p = Geometric.maximize(self, stats, params, prior).p
+        return Odds(p if params is None else (p + params.p) / 2)
+
+    with pytest.raises(AssertionError, match="maximize: from where it ends, a step of"):
+        check_family(type("Half", (Geometric,), {"maximize": half})(), X)
+    for name, rows, record, start in (
+        ("censored", LAMPS, "Rate", 1.0),
+        ("linkage", [[125, 18, 20, 34]], "Linkage", 0.5),
+    ):
+        kinds = runpy.run_path(str(EXAMPLES / f"{name}.py"))
+        Right, Record = kinds["Censored" if name == "censored" else "LinkageModel"], kinds[record]
+        check_model(Right(), rows, Record(np.array(start)))
+
+        def damped(self: Any, summary: Any, params: Any, base: Any = Right) -> Any:
+            one, two = (at.arrays() for at in (params, base.m_step(self, summary, params)))
+            return params.with_arrays({key: (one[key] + two[key]) / 2 for key in one})
+
+        Damped = type("Damped", (Right,), {"m_step": damped})
+        with pytest.raises(AssertionError, match=r"d(oes|id) not maximise"):
+            check_model(Damped(), rows, Record(np.array(start)))
+        Damped.generalised = True  # type: ignore[attr-defined]
+        check_model(Damped(), rows, Record(np.array(start)))
+
+
+def test_a_start_is_looked_at() -> None:
+    kinds = runpy.run_path(str(EXAMPLES / "censored.py"))
+    for begun in (-1.0, np.nan, np.inf):
+        wrong = {"start": lambda self, source, rng, begun=begun: kinds["Rate"](begun)}
+        with pytest.raises(AssertionError, match="start"):
+            check_model(type("Wrong", (kinds["Censored"],), wrong)(), LAMPS, kinds["Rate"](1.0))
 
 
 def test_a_wrong_information_is_found_without_draws() -> None:

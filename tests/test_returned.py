@@ -118,6 +118,8 @@ def test_wrong_first_parameters_are_named(answer: Any, sentence: str) -> None:
     model = wrong(CENSORED["Censored"], "start", always(answer))
     with pytest.raises(WrongReturn, match=f"start of Wrong returned {sentence}: it must"):
         mixtura.fit(model, LAMPS, n_init=3)
+    with pytest.raises(AssertionError, match="start of Wrong returned"):
+        check_model(model, LAMPS, Rate(np.array(1.0)))
     if answer is not None:
         with pytest.raises(TypeError, match=r"^start (must be|is)"):
             mixtura.fit(model, LAMPS, start=answer)
@@ -245,6 +247,49 @@ def test_a_familys_wrong_return_is_named(
     assert not [name for name in vars(mixture) if name.endswith("_")]
     with pytest.raises(AssertionError, match=sentence):
         check_family(family, COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda p: Rates(p.rates[:, :1]),
+            r"returned 'rates' of shape \(2, 1\): .*as `shapes` says",
+        ),
+        (lambda p: Rates(-p.rates), "outside their supports .*'rates' should be positive"),
+        (times(0.0), "outside their supports"),
+    ],
+)
+def test_first_parameters_are_blamed_on_the_method_that_makes_them(
+    change: Callable[[Any], Any], sentence: str
+) -> None:
+    class Told(Scored):
+        def information(self, params: Any, shares: Any) -> Any:
+            return {"rates": np.ones((len(shares), 2))}
+
+    with pytest.raises(WrongReturn, match=f"^maximize of Wrong .*{sentence}"):
+        mixtura.Mixture(wrong(Told, "maximize", change), 2).fit(COUNTS)
+    later = type("Later", (Told,), {"maximize": lambda self, s, p, q: _negative(self, s, p, q)})
+    with pytest.raises(mixtura.FitError, match="maximize of family 'later' left what is admiss"):
+        mixtura.Mixture(later(), 2, random_state=0).fit(COUNTS)
+
+
+def _negative(self: Any, stats: Any, params: Any, prior: Any) -> Any:
+    rates = Scored.maximize(self, stats, params, prior).rates
+    return Rates(rates if params is None else -rates)
+
+
+def test_a_method_may_call_another_with_fewer_arguments() -> None:
+    class Short(COUNTED["Counts"]):  # type: ignore[misc]
+        def maximize(self, stats: Any, params: Any = None, prior: Any = None) -> Any:
+            return Rates(stats.sums / stats.counts[:, None])
+
+        def statistics(self, X: Any, resp: Any, params: Any) -> Any:
+            found = super().statistics(X, resp, params)
+            assert self.maximize(found).rates.shape == (2, 2)
+            return found
+
+    assert mixtura.Mixture(Short(), 2, random_state=0).fit(COUNTS).converged_
 
 
 @pytest.mark.parametrize(

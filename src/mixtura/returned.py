@@ -230,16 +230,18 @@ def _read_class(kind: type, base: type, readers: tuple[tuple[str, Reader], ...])
 
     def read(method: str, reader: Reader) -> Callable[..., Any]:
         answer = Answer(method, kind.__name__)
+        asked_for = len(inspect.signature(getattr(base, method)).parameters) - 1
 
         def asked(self: Any, *given: Any, **named: Any) -> Any:
             own = getattr(super(made, self), method)
             found = own(*given, **named)
-            if named:
-                # Only a user's own methods name what they give.
+            if named or len(given) < asked_for:
+                # Only a user's own methods name what they give, or leave out what has a default.
                 told = inspect.signature(own).bind(*given, **named)
                 told.apply_defaults()
                 given = told.args
-            return reader(self, given, found, answer)
+            # What cannot be told from that is theirs.
+            return found if len(given) < asked_for else reader(self, given, found, answer)
 
         return asked
 

@@ -31,14 +31,42 @@ def settle(family: Family, survey: Survey, K: int) -> Settled:
     if asked is family:
         return found
     X = np.asarray(survey.sample.X[:ROWS], dtype=np.float64)
+    try:
+        _ask(found, X, K)
+    except WrongReturn as error:
+        # What is asked of wrong parameters is not at fault.
+        raise _wrong_base(family, found, K, X.shape[1]) or error from None
+    return replace(found, family=plain(found.family))
+
+
+def _ask(found: Settled, X: Array, K: int) -> None:
     for method, given, shape in _questions(found, X, K):
         # What few rows cannot tell, and what is not written.
         with np.errstate(all="ignore"), suppress(ValueError, ArithmeticError, NotImplementedError):
             told = getattr(found.family, method)(*given)
+            answer = Answer(method, plain(found.family).__class__.__name__)
             if shape is not None and np.shape(told) != shape:
-                answer = Answer(method, type(family).__name__)
                 raise answer.wrong(f"an array of shape {np.shape(told)}", f"one of shape {shape}")
-    return replace(found, family=plain(found.family))
+            if method == "log_density" and not np.isfinite(told).all():
+                wrong = _wrong_base(plain(found.family), found, K, X.shape[1])
+                if wrong is not None:
+                    raise wrong
+
+
+def _wrong_base(family: Family, found: Settled, K: int, d: int) -> WrongReturn | None:
+    """The error for first parameters of other shapes or outside their supports; None for right
+    ones."""
+    method = "maximize" if type(family).settled is Family.settled else "settled"
+    answer, arrays = Answer(method, type(family).__name__), found.base.arrays()
+    for name, shape in found.family.shapes(K, d).items():
+        if np.shape(arrays[name]) != shape:
+            must = f"{name!r} of shape {shape} for {K} components and {d} columns, as `shapes` says"
+            return answer.wrong(f"{name!r} of shape {np.shape(arrays[name])}", must)
+    try:
+        found.family.params(arrays)
+    except ValueError as error:
+        return answer.wrong(f"parameters outside their supports ({error})", "admissible ones")
+    return None
 
 
 def maximized(family: Family, stats: Any, params: Any, prior: Any) -> Any:

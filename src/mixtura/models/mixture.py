@@ -214,6 +214,11 @@ class Mixture(Labelled):
                     "that has lost its rows (a count of 0) keeps what it had in `params`"
                 )
         if len(bad):
+            try:
+                self.family.params(params.components.arrays())
+            except ValueError as error:
+                left = f"maximize of family {self.family.name!r} left what is admissible: {error}"
+                raise FitError(left) from None
             raise FitError(
                 f"log_density of family {self.family.name!r} is no number for "
                 f"{len(np.unique(bad[:, 0]))} of the rows under component {bad[0, 1]}"

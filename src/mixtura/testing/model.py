@@ -18,6 +18,7 @@ from mixtura.solvers.climb import Climb
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
 from mixtura.testing.draws import check_rows
+from mixtura.testing.maximum import check_maximum
 from mixtura.testing.requiring import refusing, require, table
 
 # Agreement of sums taken in another order, relative to their size.
@@ -47,8 +48,10 @@ def check_model(
 
     Checked are: summaries add however the rows are cut; a weight of 2 is the row twice and 0 its
     absence; every engine that runs any model, and the one that `auto` is here, gives the plain
-    sum; EM never lowers the objective, and where it stops no small step in any parameter raises
-    it; the score, where there is one, is the derivative of the objective; draws, where there are,
+    sum; `start`, where there is one, gives first parameters with a log-likelihood; EM never lowers
+    the objective, an M-step goes to the top of the expected log-likelihood (not where the model is
+    `generalised`), and where EM stops no small step in any parameter raises the objective; the
+    score, where there is one, is the derivative of the objective; draws, where there are,
     have the law of the log-likelihood (false alarms: one in a million), and `information` is no
     less than what they tell.
     """
@@ -60,7 +63,9 @@ def check_model(
     gaps = isinstance(model, Mixture) and model.family.allows_gaps
     X = table(data, gaps=gaps)
     with refusing(), single_blas:
-        check_all(read(model), X, read_start(params, "params"), max_iter, random_state)
+        asked = read(model)
+        check_start(asked, X, random_state)
+        check_all(asked, X, read_start(params, "params"), max_iter, random_state)
 
 
 def check_all(model: Model, X: Array, params: Any, max_iter: int, random_state: int) -> None:
@@ -76,6 +81,19 @@ def check_all(model: Model, X: Array, params: Any, max_iter: int, random_state: 
         _check_score(model, X, params, rng)
     if type(model).sample is not Model.sample and not isinstance(model, Labelled):
         check_rows(model, params, rng)
+    check_maximum(model, X, params, end.params)
+
+
+def check_start(model: Model, X: Array, random_state: int) -> None:
+    """What `start` gives, where the model has one of its own, are parameters for these rows."""
+    if type(model).start is Model.start:
+        return
+    try:
+        params = model.start(Rows(X), np.random.RandomState(random_state))
+        loglik = model.e_step(Chunk(X), params).loglik
+    except (ValueError, ArithmeticError, LookupError) as error:
+        raise AssertionError(f"start: {type(error).__name__}: {error}") from error
+    require(bool(np.isfinite(loglik)), f"start: the log-likelihood at what it gives is {loglik}")
 
 
 def check_sums(model: Model, X: Array, params: Any, rng: np.random.Generator) -> None:

@@ -1,0 +1,108 @@
+"""That one M-step goes to the top of the expected log-likelihood, not half the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mixtura.models.base import Model
+from mixtura.models.mixture import Mixture
+from mixtura.models.responsibilities import normalise
+from mixtura.records import Array, Chunk, Summary
+from mixtura.returned import is_own
+from mixtura.testing.requiring import require
+
+# What a small step from where an M-step ends may gain per row; which share of a step may be left
+# to go from there, by inner iterations; how much shorter than the gradient a step may be.
+GAIN, LEFT, SHORTER = 1e-9, 1e-3, 0.9
+# How far from the top, in free numbers, an M-step is its gradient.
+NEAR = 1e-3
+DECLARE = "maximise it, or write `generalised = True` where a step only raises it"
+
+
+def check_maximum(model: Model, X: Array, params: Any, top: Any) -> None:
+    """AssertionError where an M-step from `params` ends below what it can reach; `top` is where EM
+    ended.
+
+    In a mixture of a family of one's own the expected log-likelihood is that of rows with their
+    responsibilities. Another model's is known to its own M-step alone: given the same sums again,
+    from where it led, it must stay there. Where the sums are the same at all parameters the M-step
+    fills in itself what is hidden; then a single free number tells, whose `information` is the
+    curvature: near the top EM's step is the gradient over it (Dempster, Laird & Rubin 1977).
+    """
+    if model.generalised:
+        return
+    summary = model.e_step(Chunk(X), params)
+    end = model.m_step(summary, params)
+    if isinstance(model, Mixture):
+        if is_own(type(model.family)):
+            _check_mixture(model, X, params, end)
+    elif is_own(type(model)):
+        if _same(summary, model.e_step(Chunk(X), end)):
+            _check_near(model, X, top)
+        else:
+            _check_again(model, summary, (params, end))
+
+
+def _check_mixture(model: Mixture, X: Array, params: Any, end: Any) -> None:
+    resp = normalise(model.log_joint(X, params))[1]
+
+    def expected(at: Any) -> float:
+        joint = model.log_joint(X, at)
+        return float(resp.ravel() @ np.where(resp > 0, joint, 0.0).ravel()) + model.log_prior(at)
+
+    chart, here = model.chart(end), expected(end)
+    for i in range(min(chart.size, 50)):
+        for length in (1e-3, -1e-3, 1e-2, -1e-2):
+            free = np.zeros(chart.size)
+            free[i] = length
+            try:
+                gain = (expected(chart.params(free)) - here) / len(X)
+            except (ValueError, ArithmeticError):
+                continue
+            require(
+                not gain > GAIN * (1.0 + abs(here) / len(X)),
+                f"maximize: from where it ends, a step of {length:g} in free number {i} raises the "
+                f"expected log-likelihood by {gain:.3g} per row: {DECLARE}",
+            )
+
+
+def _check_again(model: Model, summary: Summary, ends: tuple[Any, Any]) -> None:
+    first, second = (at.arrays() for at in ends)
+    third = model.m_step(summary, ends[1]).arrays()
+    for name, array in third.items():
+        went, goes_on = (np.abs(a - second[name]).max(initial=0.0) for a in (first[name], array))
+        require(
+            not goes_on > LEFT * went + 1e-9 * np.abs(array).max(initial=0.0),
+            f"m_step: given the same sums again, from where it led, it moves {name!r} by "
+            f"{goes_on:.3g} more, after {went:.3g}: the first step did not maximise the expected "
+            f"log-likelihood: {DECLARE}",
+        )
+
+
+def _check_near(model: Model, X: Array, top: Any) -> None:
+    told = model.scored and type(model).information is not Model.information
+    if not told or model.obstacle():
+        return
+    around = model.chart(top)
+    if around.size != 1:
+        return
+    here = around.params(np.full(1, NEAR))
+    summary, chart = model.e_step(Chunk(X), here), model.chart(here)
+    slope = chart.gradient(summary, here)[0] / summary.weight
+    share = float(chart.coordinates(model.m_step(summary, here))[0] / slope)
+    require(
+        not share < SHORTER,
+        f"m_step: near the top it goes {share:.3g} of the way that `score` and `information` tell: "
+        f"it does not maximise the expected log-likelihood, or `information` is too small: "
+        f"{DECLARE}",
+    )
+
+
+def _same(one: Summary, two: Summary) -> bool:
+    other = two.statistics.arrays()
+    return all(
+        np.allclose(array, other[name], rtol=1e-12, atol=0.0)
+        for name, array in one.statistics.arrays().items()
+    )
