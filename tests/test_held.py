@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import mixtura
 from mixtura import GaussianMixture, GaussianMixtureSearch, bootstrap_lrt
+from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.families.equations import constants
 from mixtura.families.factor.family import FactorAnalysers
@@ -143,6 +144,25 @@ def test_a_column_constant_but_for_rounding_is_constant(name: str, unit: float) 
         gm = GaussianMixture(2, covariance_type=kind, random_state=0).fit(X)
         assert gm.fit_result_.held == (2,)
         assert abs((gm.predict(X) == groups).mean() - 0.5) > 0.45
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "EEV", "UUU:1"])
+@pytest.mark.parametrize(("factor", "unit"), [(3.0, 1.0), (1e2, 1.0), (1e2, 1e-6), (1e6, 12.7)])
+def test_so_is_one_that_larger_numbers_were_rounded_for(
+    name: str, factor: float, unit: float
+) -> None:
+    a = np.random.default_rng(1).normal(size=120)
+    X = np.column_stack([PLAIN, ((factor * a + 0.1) - factor * a) * unit])
+    gm = GaussianMixture(2, covariance_type=name, random_state=0).fit(X)
+    assert gm.fit_result_.held == (2,)
+    assert "x3" in gm.summary()
+
+
+def test_few_numbers_far_from_zero_that_somebody_wrote_are_not_constant() -> None:
+    codes = np.random.default_rng(1).integers(0, 3, size=120)
+    for third in (1e12 + codes, 1e15 + 3 * codes, 1e3 + 1e-9 * codes):
+        moments = (table_moments(np.c_[PLAIN, third], None).variance > 0).tolist()
+        assert moments == [True] * 3
 
 
 def test_a_narrow_column_far_from_zero_is_not_constant() -> None:

@@ -53,7 +53,7 @@ def column_moments(source: Source) -> ColumnMoments:
         return squares
 
     variance = source.reduced(squared, operator.add) / source.weight
-    variance[constant_but_for_rounding(mean, variance)] = 0.0
+    variance[constant_but_for_rounding(mean, variance, source)] = 0.0
     return ColumnMoments(source.weight, source.positive, mean, variance)
 
 

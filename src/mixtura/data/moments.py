@@ -20,6 +20,10 @@ NO_VARIANCE = 1e-15
 # A column is constant whose standard deviation is below so many units in the last place of its
 # mean: one that was computed, as a / (3 * a), is constant but for rounding.
 LAST_PLACES = 4.0
+# Further terms of a computed column may have been larger, as in (100 * a + .1) - 100 * a: below so
+# many units its numbers tell. Rounding gives so large a share of the rows few numbers, each to a
+# hundredth of the rows or more, most with so many digits, which nobody writes.
+FURTHER, MOST, OFTEN, SEVERAL, DIGITS = 2.0**24, 0.75, 1 / 100, 16, 15
 # Degrees of freedom of the robust scatter: few, so that far rows hardly count.
 _FREEDOM = 3.0
 _ROBUST_STEPS = 50
@@ -116,15 +120,38 @@ def source_moments(source: Source) -> TableMoments:
         return scatter
 
     covariance = source.reduced(scattered, operator.add) / source.weight
-    rounding = constant_but_for_rounding(mean, np.diagonal(covariance))
+    rounding = constant_but_for_rounding(mean, np.diagonal(covariance), source)
     covariance[rounding], covariance[:, rounding] = 0.0, 0.0
     return TableMoments(source.weight, source.positive, mean, covariance)
 
 
-def constant_but_for_rounding(mean: Array, variance: Array) -> NDArray[np.bool_]:
-    """Which columns (d,) vary by no more than the rounding of float64 numbers of their size."""
-    least = LAST_PLACES * np.finfo(np.float64).eps * np.abs(mean)
-    return np.asarray(np.sqrt(variance) <= least)
+def constant_but_for_rounding(
+    mean: Array, variance: Array, source: Source | None = None
+) -> NDArray[np.bool_]:
+    """Which columns (d,) vary by no more than rounding: that of float64 numbers of their size, or,
+    where the rows of `source` look so, of larger ones that they were computed from."""
+    unit, deviation = np.finfo(np.float64).eps * np.abs(mean), np.sqrt(variance)
+    found = np.asarray(deviation <= LAST_PLACES * unit)
+    doubtful = np.flatnonzero(~found & (deviation <= FURTHER * unit))
+    if source is not None and len(doubtful):
+        some = source.reduced(
+            lambda part: np.asarray(next(iter(part.chunks(CHUNK)))[0][:, doubtful], np.float64),
+            lambda one, two: one if len(one) else two,
+        )
+        found[doubtful] = [_computed(column) for column in some.T]
+    return found
+
+
+def _computed(column: AnyArray) -> bool:
+    """Whether the numbers of a column are few, and such as nobody writes."""
+    values, counts = np.unique(column, return_counts=True)
+    often = counts >= max(OFTEN * len(column), 2)
+    few = often.sum() <= SEVERAL and counts[often].sum() >= MOST * len(column)
+    if not few or (values == np.rint(values)).all():
+        return False
+    written = (repr(float(value)).partition("e")[0] for value in values)
+    digits = [len(each.replace(".", "").strip("-0")) for each in written]
+    return 2 * sum(many >= DIGITS for many in digits) >= len(digits)
 
 
 def longest_axis(centred: Array, mass: Array) -> Array:
