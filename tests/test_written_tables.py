@@ -209,8 +209,8 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
 
 # What is seen of a file when no column is known as a whole.
 IN_PIECES = {
-    "a minus far down": r"'a' holds a minus sign that is not '-' \('−5'\) among its numbers",
-    "commas far down": r"'a' holds decimal commas \('1,5'; .*\) among its numbers",
+    "a minus far down": r"'a' holds a minus sign that is not '-' \('−5'\) in row [0-9]+ among its",
+    "commas far down": r"'a' holds decimal commas \('1,5'; .*\) in row [0-9]+ among its numbers",
     "a long second line": "line 3 has more than [0-9,]+ characters",
     "not an Arrow file": "cannot be read",
 }
@@ -236,7 +236,7 @@ def test_thousands_that_come_late_are_read_in_every_piece(tmp_path: Path) -> Non
     np.testing.assert_array_equal(X[1:-1, 1], np.arange(60_000))
     np.testing.assert_array_equal(mixtura.stream(path).loaded().X, X)
     path = put(tmp_path, "t.csv", "a,b\n" + "\n".join([*rows, "?,5"]))
-    with pytest.raises(TableError, match=r"'a' holds text \('\?'\) among its numbers"):
+    with pytest.raises(TableError, match=r"'a' holds text \('\?'\) in row 60003 among its numbers"):
         mixtura.stream(path)
 
 
@@ -245,7 +245,7 @@ def test_a_file_with_a_header_alone(tmp_path: Path) -> None:
         path = put(tmp_path, "t.csv", content)
         with pytest.raises(TableError, match=r"no rows below the header \(a, b\)"):
             read_table(path)
-        with pytest.raises(ValueError, match=r"no rows|'a' is empty"):
+        with pytest.raises(TableError, match=r"no rows below the header \(a, b\)"):
             mixtura.stream(path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -129,11 +130,16 @@ def refuse_unreadable(path: str | Path) -> None:
         raise TableError(f"{path}: the file is empty")
 
 
+def no_rows(path: str | Path, names: Iterable[str]) -> TableError:
+    """The refusal of a table that is a header alone."""
+    return TableError(f"{path}: there are no rows below the header ({', '.join(names)})")
+
+
 def _refuse_bad_frame(frame: pa.Table, path: str | Path) -> None:
     names = frame.column_names
     refuse_equal_names(names, path)
     if frame.num_rows == 0:
-        raise TableError(f"{path}: there are no rows below the header ({', '.join(names)})")
+        raise no_rows(path, names)
     for name in names:
         if pa.types.is_binary(frame[name].type) and suffix(path)[0] in TEXT_SUFFIXES:
             raise TableError(f"{path}: column {name!r} is not UTF-8 text: save the file as UTF-8")

@@ -143,10 +143,11 @@ def numbers_of(text: pa.ChunkedArray, numerals: Numerals) -> pa.ChunkedArray | N
     return rewritten.cast(pa.float64()) if pc.all(readable, min_count=0).as_py() else None
 
 
-def stranger(text: pa.ChunkedArray, numerals: Numerals) -> str:
-    """The first text in a column that keeps `numbers_of` from reading it."""
+def stranger(text: pa.ChunkedArray, numerals: Numerals) -> tuple[int, str]:
+    """The place of the first text in a column that keeps `numbers_of` from reading it, and it."""
     rewritten, readable = _rewritten(text, numerals)
-    return str(rewritten[pc.index(readable, False).as_py()].as_py())
+    place = int(pc.index(readable, False).as_py())
+    return place, str(rewritten[place].as_py())
 
 
 def _rewritten(

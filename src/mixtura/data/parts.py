@@ -13,15 +13,23 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from mixtura.data import columnar
 from mixtura.data.columnar import piece_rows
 from mixtura.data.columns import is_number, is_text, quoted, spelling
-from mixtura.data.delimited import nothing, refuse_ragged, settings
+from mixtura.data.delimited import refuse_ragged, settings
 from mixtura.data.dialect import Dialect
 from mixtura.data.door import refuse_unfit, weights_of
-from mixtura.data.files import AS_IT_LOOKS, TEXT_SUFFIXES, read_frame, refuse_equal_names, suffix
+from mixtura.data.files import (
+    AS_IT_LOOKS,
+    TEXT_SUFFIXES,
+    no_rows,
+    read_frame,
+    refuse_equal_names,
+    suffix,
+)
 from mixtura.data.framed import framed
 from mixtura.data.layout import Layout, sniff
 from mixtura.data.lines import not_utf8
@@ -117,8 +125,7 @@ def delimited_pieces(
     layout = sniff(path, TEXT_SUFFIXES[suffix(path)[0]], dialect)
     refuse_equal_names(list(layout.names), path)
     if layout.empty:
-        yield nothing(layout)
-        return
+        raise no_rows(path, layout.names)
     # Quoted line breaks may come anywhere, and to look for them costs nothing in one thread.
     options = settings(layout, BLOCK, newlines=True, threads=False)
     try:
@@ -136,22 +143,42 @@ def delimited_pieces(
             strings_can_be_null=False,
         )
         with layout.rows(path) as rows, pacsv.open_csv(rows, **options) as reader:
+            done = 0
             for batch in reader:
-                yield _read(pa.Table.from_batches([batch]), layout, spelled, path)
+                yield _read(pa.Table.from_batches([batch]), layout, spelled, path, done)
+                done += batch.num_rows
     except pa.ArrowInvalid as error:
         refuse_ragged(path, layout, BLOCK)
         if "invalid UTF8" in str(error):
             raise not_utf8(path) from None
         misread = _INVALID.search(str(error))
         if misread:
-            raise _among_numbers(path, layout.names[int(misread[1])], misread[2]) from None
+            name, value = layout.names[int(misread[1])], misread[2]
+            row = _row_of(path, layout, name, value)
+            raise _among_numbers(path, name, value, row) from None
         raise
 
 
-def _among_numbers(path: Path, name: str, value: str) -> TableError:
+def _row_of(path: Path, layout: Layout, name: str, value: str) -> int | None:
+    """In which row, from 1 on, a column has that text first: the file is read once more."""
+    options, done = settings(layout, BLOCK, newlines=True, threads=False), 0
+    options["convert_options"] = pacsv.ConvertOptions(
+        column_types={name: pa.string()}, include_columns=[name]
+    )
+    with layout.rows(path) as rows, pacsv.open_csv(rows, **options) as reader:
+        for batch in reader:
+            place = pc.index(batch.column(0), value).as_py()
+            if place >= 0:
+                return int(done + place + 1)
+            done += batch.num_rows
+    return None
+
+
+def _among_numbers(path: Path, name: str, value: str, row: int | None) -> TableError:
     """The refusal of text in a column whose first values are numbers."""
     found = spelling(pa.chunked_array([[value]])) or f"holds text ({quoted(value)})"
-    return TableError(f"{path}: column {name!r} {found} among its numbers")
+    where = "" if row is None else f" in row {row}"
+    return TableError(f"{path}: column {name!r} {found}{where} among its numbers")
 
 
 def _spelled(head: pa.Table, types: dict[str, pa.DataType], layout: Layout) -> set[str]:
@@ -168,8 +195,9 @@ def _spelled(head: pa.Table, types: dict[str, pa.DataType], layout: Layout) -> s
     return found
 
 
-def _read(frame: pa.Table, layout: Layout, spelled: set[str], path: Path) -> pa.Table:
-    """A piece with the numbers of the columns `spelled`; other numbers in text as usual."""
+def _read(frame: pa.Table, layout: Layout, spelled: set[str], path: Path, done: int) -> pa.Table:
+    """A piece, `done` rows into the table, with the numbers of the columns `spelled`; other numbers
+    in text as usual."""
     if layout.numerals == PLAIN:
         return frame
     for j, field in enumerate(frame.schema):
@@ -180,7 +208,8 @@ def _read(frame: pa.Table, layout: Layout, spelled: set[str], path: Path) -> pa.
             continue
         numbers = numbers_of(frame[j], layout.numerals)
         if numbers is None:
-            raise _among_numbers(path, field.name, stranger(frame[j], layout.numerals))
+            place, value = stranger(frame[j], layout.numerals)
+            raise _among_numbers(path, field.name, value, done + place + 1)
         frame = frame.set_column(j, field.name, numbers)
     return frame
 
