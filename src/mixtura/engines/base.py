@@ -122,7 +122,7 @@ class Sweep(ABC):
         return None
 
 
-class Around(Sweep):
+class SweepAround(Sweep):
     """A sweep around another, `inner`, to which goes all that it does not do itself."""
 
     inner: Sweep

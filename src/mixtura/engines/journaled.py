@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mixtura.engines.base import Around, Sweep
+from mixtura.engines.base import Sweep, SweepAround
 from mixtura.models.base import Model
 from mixtura.records import Chunk, Params, Summary
 
@@ -29,7 +29,7 @@ class Journal(Protocol):
         """Write down what a sweep at `params` gave."""
 
 
-class Journaled(Around):
+class Journaled(SweepAround):
     """`inner`, its sweeps at parameters journaled.
 
     Not journaled is what solvers fold by steps of their own, which may do more than add, what

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixtura.engines.base import Around, Sweep
+from mixtura.engines.base import SweepAround, Sweep
 from mixtura.records import Summary
 
 
-class Noted(Around):
+class Noted(SweepAround):
     """`inner`, with the bounds of all parameters that it sweeps at written down.
 
     last are the parameters of the last sweep.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixtura.fitting.partial import Partial, Piece
-from mixtura.fitting.removals import NONE, Removal, plain_removals, removals
+from mixtura.fitting.removals import Removal, plain_removals, removals, sizeable
 from mixtura.records import Array
 
 # Fresh pairs tried in the place of each component, and of each two that overlap most; without a
@@ -134,8 +134,7 @@ class Proposals:
 
     def _nearest(self, w: Array, resp: Array) -> Array:
         """The component that each overlaps with most (K,), by the cosine of their shares."""
-        # Products of shares too small for float64 would take a hundred times as long.
-        some = resp * (resp > NONE)
+        some = sizeable(resp)
         shared = (some * w) @ some.T
         size = np.sqrt(np.maximum(np.diag(shared), 1e-300))
         alike = shared / size / size[:, None] - 2.0 * np.eye(len(resp))

@@ -69,10 +69,15 @@ def plain_removals(
     return found
 
 
+def sizeable(shares: Array) -> Array:
+    """The shares without the tiny ones: products too small for float64 would take a hundred times
+    as long."""
+    return np.asarray(shares * (shares > NONE))
+
+
 def heirs_of(shares: Array, w: Array) -> list[tuple[int, ...]]:
     """Who would take most of the rows of each of the components with these shares (K, n)."""
-    # Products of shares too small for float64 would take a hundred times as long.
-    some = shares * (shares > NONE)
+    some = sizeable(shares)
     taken = (w * some / np.maximum(1.0 - some, TINY)) @ some.T
     np.fill_diagonal(taken, -1.0)
     first = np.argsort(-taken, axis=1, kind="stable")[:, :HEIRS]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -181,6 +182,17 @@ class Search(Climbs):
         """Climb from the best start; from the next ones only while the climbs end on a spike."""
         best: Outcome | None = None
         failure: Exception = FitError("no start was tried")
+
+        def ended(runner: Runner, climb: Callable[[], Outcome]) -> Outcome | None:
+            """Where it led; None, which is reported, where it failed."""
+            nonlocal failure
+            try:
+                return climb()
+            except FAILURES as error:
+                failure = error
+                self.report(replace(runner, error=str(error)), "failed")
+                return None
+
         # Beside noise starts are without it, and their ends tell nothing of its climbs.
         alike = type(maker.model) is type(self.model)
         ends = [one.climb for one in runners if alike and one.climb is not None]
@@ -199,30 +211,16 @@ class Search(Climbs):
                 runner = self._next(runners, FINALISTS)
             if runner is None:
                 break
-            try:
-                outcome = self.climb(runner.params, pause=bool(runners))
-            except FAILURES as error:
-                failure = error
-                self.report(replace(runner, error=str(error)), "failed")
-                continue
-            if outcome.paused:
+            outcome = ended(runner, partial(self.climb, runner.params, pause=bool(runners)))
+            if outcome is not None and outcome.paused:
                 waiting.append((runner, outcome))
-                continue
-            self._ended(runner, outcome)
-            if best is None or better(outcome, best):
-                best = outcome
+            elif outcome is not None:
+                best = self._kept(runner, outcome, best)
         for runner, begun in waiting:
-            outcome = begun
-            try:
-                if not beaten(begun, best):
-                    outcome = self.resumed(begun)
-            except FAILURES as error:
-                failure = error
-                self.report(replace(runner, error=str(error)), "failed")
-                continue
-            self._ended(runner, outcome)
-            if not outcome.paused and (best is None or better(outcome, best)):
-                best = outcome
+            left = beaten(begun, best)
+            outcome = begun if left else ended(runner, partial(self.resumed, begun))
+            if outcome is not None:
+                best = self._kept(runner, outcome, best)
         thin = self._thin(runners, best) if alike else None
         for runner in runners:
             if thin is not None and runner is thin[0]:
@@ -235,11 +233,13 @@ class Search(Climbs):
             raise failure
         return best
 
-    def _ended(self, runner: Runner, outcome: Outcome) -> None:
-        """Report a start that was climbed."""
+    def _kept(self, runner: Runner, outcome: Outcome, best: Outcome | None) -> Outcome | None:
+        """The best with one more, whose start is reported; one that waits is none."""
         spent = runner.spent + outcome.climb.iterations
         ended = replace(runner, climb=outcome.climb, spent=spent)
         self.report(ended, "collapsed" if outcome.floored else "kept")
+        ahead = best is None or better(outcome, best)
+        return outcome if ahead and not outcome.paused else best
 
     def _all_narrow(self, climb: Climb) -> bool:
         found = self.model.guard(climb.summary, climb.params)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from mixtura.engines.base import Around, Step, Sweep
+from mixtura.engines.base import Step, Sweep, SweepAround
 from mixtura.models.base import Model
 from mixtura.records import NO_SHARE, Array, Summary
 from mixtura.solvers.climb import objective_at
@@ -48,7 +48,7 @@ class Log:
         self.entries = [entry._replace(objective=math.nan) for entry in self.entries]
 
 
-class Recorder(Around):
+class Recorder(SweepAround):
     """`inner` with every pass logged: EM's steps too are taken one by one, not several in C."""
 
     def __init__(self, inner: Sweep, model: Model, log: Log) -> None:

@@ -205,7 +205,7 @@ class CovariancePrior(Prior):
             if only_rounding(self, params, spread).any():
                 raise IllDefined(int(spread.argmin()))
             return
-        few = self._few(rows * self.count_scale, params.means.shape[1])
+        few = self.holds_few(rows * self.count_scale, params.means.shape[1])
         bad = only_rounding(self, params, spread) | (spread < SPURIOUS_SPREAD) & few
         if bad.any():
             k = int(np.argmax(bad))
@@ -268,7 +268,7 @@ class CovariancePrior(Prior):
         held = rows * self.count_scale
         # Without what the penalty added: many rows on a thin line are no spike, on one value are.
         own = (spread * (rows + 2 * a) - 2 * a) / np.maximum(rows, 1e-300)
-        few = self._few(held, d)
+        few = self.holds_few(held, d)
         bad = only_rounding(self, params, spread) | (spread < SPURIOUS_SPREAD) & few
         few &= held >= 1
         bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
@@ -280,7 +280,7 @@ class CovariancePrior(Prior):
             spread = np.minimum(spread, flat)
         return spikes(bad, counts, spread)
 
-    def _few(self, rows: Array, d: int) -> NDArray[np.bool_]:
+    def holds_few(self, rows: Array, d: int) -> NDArray[np.bool_]:
         """Which components hold so few rows that they may be spikes; never one for all of them."""
         return (
             np.zeros(len(rows), dtype=bool)

@@ -57,7 +57,7 @@ def sobered(prior: Any, params: GaussianParams, counts: Array, narrow: list[int]
         return params
     if prior.grain is not None and len(prior.grain.columns) == params.means.shape[1]:
         # Rows that lie on whole numbers are as wide as those are written; a few are a spike.
-        few = prior._few(counts * prior.count_scale, params.means.shape[1])
+        few = prior.holds_few(counts * prior.count_scale, params.means.shape[1])
         narrow = [k for k in narrow if few[k]]
         if not narrow:
             return params
