@@ -78,19 +78,11 @@ def blocks(
     ] = False,
     ends: Annotated[
         str | None,
-        typer.Option(
-            metavar="A,B",
-            help="The columns of nodes; default source,target, or 2 first.",
-            rich_help_panel=options.ROWS,
-        ),
+        options.columns("A,B", "The columns of nodes; default source,target, or 2 first."),
     ] = None,
     weight: Annotated[
         str | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="The column of counts or strengths.",
-            rich_help_panel=options.ROWS,
-        ),
+        options.columns("COLUMN", "The column of counts or strengths."),
     ] = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = None,

@@ -54,21 +54,11 @@ def compare(
     ] = options.ENGINE_AUTO,
     max_iter: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            metavar="INT",
-            help="At most this many steps each; default 10000.",
-            rich_help_panel=options.SEARCH,
-        ),
+        options.steps("At most this many steps each; default 10000."),
     ] = None,
     tol: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            metavar="FLOAT",
-            help="Stop at this remaining gain per row; default 1e-10.",
-            rich_help_panel=options.SEARCH,
-        ),
+        options.gain("Stop at this remaining gain per row; default 1e-10."),
     ] = None,
     figure: Annotated[Path | None, options.figure("The figure; default TABLE.compare.png.")] = None,
     no_figure: options.NoFigure = False,

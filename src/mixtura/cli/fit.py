@@ -68,22 +68,12 @@ def fit(
     checkpoint: options.Checkpoint = None,
     max_iter: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            metavar="INT",
-            help="At most this many EM steps; default 1000.",
-            rich_help_panel=options.SEARCH,
-        ),
+        options.steps("At most this many EM steps; default 1000."),
     ] = None,
     max_seconds: options.MaxSeconds = None,
     tol: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            metavar="FLOAT",
-            help="Stop at this remaining gain per row; default 1e-6.",
-            rich_help_panel=options.SEARCH,
-        ),
+        options.gain("Stop at this remaining gain per row; default 1e-6."),
     ] = None,
     out: Annotated[Path | None, options.model_out("The model; default TABLE.model.json.")] = None,
     figure: Annotated[Path | None, options.figure("The figure; default TABLE.png.")] = None,

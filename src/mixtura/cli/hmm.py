@@ -16,6 +16,7 @@ from mixtura.cli.chosen import Chosen
 from mixtura.cli.console import command, note, note_remarks, print_json, print_text, split_names
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.ending import leave_if_interrupted, unfinished
+from mixtura.cli.following import Following
 from mixtura.cli.made_of import MadeOf, spec_of
 from mixtura.cli.ordered_file import OrderedFile
 from mixtura.cli.ordering import Ordering
@@ -32,17 +33,6 @@ if TYPE_CHECKING:
     from mixtura.estimators.hidden_markov import HiddenMarkov
 
 Criterion = StrEnum("Criterion", ["bic", "icl", "heldout"])
-Initial = StrEnum("Initial", ["free", "stationary"])
-Durations = StrEnum("Durations", ["geometric", "poisson", "negativebinomial", "free"])
-Topology = StrEnum(
-    "Topology",
-    [
-        ("left_right", "left-right"),
-        ("linear", "linear"),
-        ("cyclic", "cyclic"),
-        ("banded", "banded"),
-    ],
-)
 
 
 @command
@@ -64,45 +54,7 @@ def hmm(
     max_seconds: options.MaxSeconds = None,
     in_pieces: options.InPieces = None,
     checkpoint: options.Checkpoint = None,
-    initial: Annotated[
-        Initial, typer.Option(help="The law of first states: estimated, or the transitions' own.")
-    ] = Initial.free,
-    durations: Annotated[
-        Durations | None,
-        typer.Option(
-            help="The law of how long states last; default geometric, as transitions say.",
-            show_default=False,
-        ),
-    ] = None,
-    max_duration: Annotated[
-        int | None,
-        typer.Option(
-            min=2,
-            metavar="INT",
-            help="From there on a stay ends with one probability.",
-            show_default=False,
-        ),
-    ] = None,
-    covariates: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMNS",
-            help="What transitions hang on, and states do not hold.",
-            rich_help_panel=options.ROWS,
-        ),
-    ] = None,
-    initial_covariates: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMNS",
-            help="What the first state of a sequence hangs on.",
-            rich_help_panel=options.ROWS,
-        ),
-    ] = None,
-    topology: Annotated[
-        Topology | None,
-        typer.Option(help="Which transitions there are; default all.", show_default=False),
-    ] = None,
+    following: Following,
     out: Annotated[
         Path | None, options.model_out("The model; default TABLE.hmm.model.json.")
     ] = None,
@@ -137,15 +89,12 @@ def hmm(
         if not (quiet or as_json):
             note_remarks(data.shown.rows.remarks)
         working.doing = "fitting"
-        asked = {
-            "initial": str(initial),
-            "topology": None if topology is None else str(topology),
-            "durations": _lengths(durations, max_duration),
-            "max_duration": max_duration,
-            **_hanging(data, covariates, initial_covariates),
-        }
         chain = _unfitted(
-            made_of.settings(), n_states=numbers[0], n_init=starts, random_state=seed, **asked
+            made_of.settings(),
+            n_states=numbers[0],
+            n_init=starts,
+            random_state=seed,
+            **following.settings(data),
         )
         search = None
         if len(numbers) > 1:
@@ -175,34 +124,6 @@ def _refuse_beside_several(numbers: list[int], states: str, one: dict[str, Any])
             raise ValueError(
                 f"--{name} {given} is for one number of states, and --states is {states}"
             )
-
-
-def _hanging(
-    data: ToFit, covariates: str | None, initial_covariates: str | None
-) -> dict[str, list[str] | None]:
-    """The columns that moves and first states hang on; ValueError in the command's words."""
-    from mixtura.data.column_positions import positions
-
-    if initial_covariates is not None and len(data.lengths) == 1:
-        raise ValueError(
-            "--initial-covariates: the table is one sequence, whose one first state tells of no "
-            "covariate: name the column of sequences, --sequence"
-        )
-    asked = {"covariates": split_names(covariates)}
-    asked["initial_covariates"] = split_names(initial_covariates)
-    for name, columns in asked.items():
-        if columns is not None:
-            positions(columns, data.shown.rows.names, f"--{name.replace('_', '-')}")
-    return asked
-
-
-def _lengths(durations: Durations | None, most: int | None) -> str | None:
-    """The law's name; ValueError in the command's words where it lacks its end."""
-    if durations == "free" and most is None:
-        raise ValueError("--durations free has a number for each length: give --max-duration")
-    if durations is None and most is not None:
-        raise ValueError("--max-duration is for --durations: give the law of how long states last")
-    return None if durations is None else str(durations)
 
 
 def _unfitted(made_of: dict[str, Any], **settings: Any) -> Any:

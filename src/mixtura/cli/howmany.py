@@ -39,11 +39,7 @@ class WholeWeights(Chosen):
 
     weights: Annotated[
         str | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="The column of whole row weights.",
-            rich_help_panel=options.ROWS,
-        ),
+        options.columns("COLUMN", "The column of whole row weights."),
     ] = None
 
 

@@ -130,6 +130,21 @@ MaxSeconds = Annotated[
 ]
 
 
+def columns(metavar: str, help: str) -> Any:
+    """An option that names columns of the table."""
+    return typer.Option(metavar=metavar, help=help, rich_help_panel=ROWS)
+
+
+def steps(help: str) -> Any:
+    """An option that takes how many steps a climb may have."""
+    return typer.Option(min=1, metavar="INT", help=help, rich_help_panel=SEARCH)
+
+
+def gain(help: str) -> Any:
+    """An option that takes what may be left to gain."""
+    return typer.Option(min=0.0, metavar="FLOAT", help=help, rich_help_panel=SEARCH)
+
+
 def file_out(metavar: str, help: str) -> Any:
     """An option that takes the name of a file to write."""
     return typer.Option(metavar=metavar, help=help, rich_help_panel=WRITTEN)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -150,13 +149,11 @@ def _best(search: Search, start: Any, n_init: int) -> Outcome:
             search.reports.append(StartReport("start", 0, None, "failed", str(error)))
             continue
         climb = outcome.climb
-        one = reported("start", climb.iterations, climb, "kept", search.model)
-        search.reports.append(replace(one, outcome="dropped"))
+        search.reports.append(reported("start", climb.iterations, climb, "kept", search.model))
         if best is None or better(outcome, best):
-            best, kept = outcome, len(search.reports) - 1
+            best = outcome
     if best is None:
         raise failure or FitError("no start was tried")
-    search.reports[kept] = replace(search.reports[kept], outcome="kept")
     return best
 
 

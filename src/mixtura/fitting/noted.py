@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixtura.engines.base import SweepAround, Sweep
+from mixtura.engines.base import Sweep, SweepAround
 from mixtura.records import Summary
 
 
