@@ -60,7 +60,8 @@ def test_the_only_row_of_a_direction_is_impossible_without_it() -> None:
     mean, cov = X.mean(axis=0), np.cov(X.T, bias=True)
     family = Gaussian(structure("full"))
     model = Mixture(family, table_prior(family.form, table_moments(X, None)).without_penalty())
-    params = MixtureParams(np.ones(1), family.params({"means": mean[None], "covariances": cov[None]}))
+    arrays = {"means": mean[None], "covariances": cov[None]}
+    params = MixtureParams(np.ones(1), family.params(arrays))
     found = left_out(model, params, Rows(X), 4.0, 1.0)
     assert found[3] == -np.inf or found[3] < -1e6
     assert np.isfinite(found[:3]).all()
