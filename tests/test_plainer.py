@@ -13,7 +13,7 @@ from mixtura import GaussianMixture, NormalInverseWishart
 from mixtura.data.rows import Rows
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
-from mixtura.fitting.plainer import LATE, SURELY, standard_errors
+from mixtura.fitting.plainer import LATE, SURELY, UNSEEN, standard_errors
 from mixtura.fitting.tied import _climbed, tied
 from mixtura.models.responsibilities import one_hot
 from mixtura.records import Array
@@ -82,7 +82,9 @@ def test_a_higher_hill_that_is_not_surely_better_is_told_of_and_left(half: Array
     assert fit.met is not None
     assert fit.met.mean_loglik < highest.mean_loglik - 0.01
     assert "nats higher" in fit.remark
-    assert float(fit.remark.partition("(")[2].split()[0]) < SURELY
+    seen, unseen = (float(each.split()[0]) for each in fit.remark.split(" by ")[1:3])
+    assert seen < SURELY
+    assert unseen < UNSEEN
     assert fit.verdict == "interior maximum"
     # In other units of a column it is the same end.
     scaled = half * np.array([1.0, 1e3, 1.0, 1e-2])
