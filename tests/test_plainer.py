@@ -92,6 +92,19 @@ def test_a_higher_hill_that_is_not_surely_better_is_told_of_and_left(half: Array
     assert again.loglik + 75 * np.log(10.0) == pytest.approx(fit.loglik, abs=1e-6)
 
 
+def test_order_copies_of_rows_and_precision_change_no_choice(half: Array) -> None:
+    w = np.arange(75) % 2 + 1
+    copies = np.repeat(half, w, axis=0)
+    by_weight = GaussianMixture(3, random_state=0).fit(half, sample_weight=w).fit_result_
+    by_copies = GaussianMixture(3, random_state=0).fit(copies[::-1]).fit_result_
+    assert by_weight.remark == by_copies.remark
+    assert "nats higher" in by_copies.remark
+    assert by_weight.loglik == pytest.approx(by_copies.loglik, abs=1e-6)
+    alone = GaussianMixture(3, random_state=0).fit(half).fit_result_
+    single = GaussianMixture(3, random_state=0).fit(half.astype(np.float32)).fit_result_
+    assert single.remark == alone.remark
+
+
 def test_a_column_that_hangs_on_others_does_not_change_which_end_is_taken(half: Array) -> None:
     alone = GaussianMixture(3, random_state=0).fit(half)
     for more in (np.ones(75), half[:, 0] + half[:, 1]):
