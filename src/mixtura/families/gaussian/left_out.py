@@ -4,7 +4,8 @@ With n_k rows in all, r of them the row's own share, m = n_k - r, and a penalty 
 mean moves to m_k - (r / m) y, y = x - m_k, and the covariance to
 ((n_k + 2a) C - (r n_k / m) y y') / (m + 2a). Of its determinant and inverse (Sherman & Morrison
 1950, Annals of Mathematical Statistics 21) the squared distance q = y' C^-1 y is all that is
-needed. Leaving out: Stone (1974), Cross-validatory choice, J. Royal Statistical Society B 36.
+needed. A variance that is added (reg_covar) is taken for the rows' own. Leaving out: Stone (1974),
+Cross-validatory choice, J. Royal Statistical Society B 36.
 """
 
 from __future__ import annotations
