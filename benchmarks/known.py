@@ -10,7 +10,8 @@ a smallest variance, relative to the table's covariance, below 1e-3. Narrow ones
 what a likelihood without bound invents (Day 1969; McLachlan & Peel 2000, section 3.10). A second
 kind of spurious end is high by noise: where rows are fewer than ten for each parameter and
 components fewer than six, an end above the plain hill (`init_params="tied"`), but not surely so
-(Vuong 1989, one-sided 5 %), counts as that hill, whoever ends there: see `mixtura.fitting.plainer`.
+(Vuong 1989; in these rows and in each left out), counts as that hill, whoever ends there: see
+`mixtura.fitting.plainer`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from scipy.linalg import eigh
 
 import mixtura
 from benchmarks.hard_tables import Cell
-from mixtura.fitting.plainer import PLENTY, SEVERAL, SURELY
+from mixtura.data.rows import Rows
+from mixtura.fitting.plainer import PLENTY, SEVERAL, how_surely, said, surely
 from mixtura.records import Array
 
 KNOWN = Path(__file__).with_name("known.json")
@@ -98,8 +100,16 @@ def height(X: Array, model: Any, hill: Any) -> float:
     own = float(model.score(X))
     if hill is None or own <= hill.score(X):
         return own
-    ratios = model.score_samples(X) - hill.score_samples(X)
-    return own if ratios.mean() * len(X) ** 0.5 >= SURELY * ratios.std() else float(hill.score(X))
+    above = how_surely(_said(X, model, hill), _said(X, hill, hill), np.ones(len(X)), len(X))
+    return own if surely(above) else float(hill.score(X))
+
+
+def _said(X: Array, end: Any, hill: Any) -> tuple[Array, Array]:
+    """What an end says of the rows, and of each that is left out, by the model of the hill's."""
+    model, params = hill._fitted()
+    names = ("weights", "means", "covariances")
+    params = model.with_arrays(params, {name: getattr(end, f"{name}_") for name in names})
+    return said(model, params, Rows(X), float(len(X)), 1.0)
 
 
 def ended(kind: type[Any], X: Array, K: int, seed: int, hill: Any, **settings: Any) -> float:

@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as Theirs
 
@@ -14,7 +13,7 @@ from mixtura import GaussianMixture, NormalInverseWishart, audit
 from mixtura.data.rows import Rows
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
-from mixtura.fitting.plainer import LATE, SURELY, standard_errors
+from mixtura.fitting.plainer import LATE, SURELY, UNSEEN, standard_errors
 from mixtura.fitting.tied import _climbed, tied
 from mixtura.models.responsibilities import one_hot
 from mixtura.records import Array
@@ -65,19 +64,16 @@ def test_groups_of_one_covariance_hang_on_no_unit_of_weight_and_need_no_scatter(
     assert tied(Z[:2], np.ones(2), 3, np.random.RandomState(0)).shape == (2, 3)
 
 
-def test_standard_errors_are_vuongs_statistic(iris: Array) -> None:
-    a, b = (GaussianMixture(2, random_state=0).fit(iris[i::2]) for i in range(2))
-    (model, first), (_, second) = a._fitted(), b._fitted()
-    w = np.arange(1.0, 151.0) % 3 + 1
-
-    def density(mixture: GaussianMixture) -> Array:
-        parts = zip(mixture.weights_, mixture.means_, mixture.covariances_, strict=True)
-        return np.sum([p * multivariate_normal(m, C).pdf(iris) for p, m, C in parts], axis=0)
-
-    copies = np.repeat(np.log(density(a) / density(b)), w.astype(int))
+def test_standard_errors_are_vuongs_statistic() -> None:
+    rng = np.random.default_rng(0)
+    first, second, w = rng.normal(0.3, 1.0, 50), rng.normal(size=50), rng.integers(1, 4, 50)
+    copies = np.repeat(first - second, w)
     expected = copies.sum() / (np.sqrt(len(copies)) * copies.std())
-    found = standard_errors(model, Rows(iris, w), (first, second), w.sum())
-    assert found == pytest.approx(expected, rel=1e-9)
+    assert standard_errors(first, second, w, w.sum()) == pytest.approx(expected, rel=1e-12)
+    # An end under which a row that is left out is impossible is above none that knows of it.
+    spiked = np.append(first[1:], -np.inf)
+    assert standard_errors(spiked, second, w, w.sum()) == -np.inf
+    assert standard_errors(first, spiked, w, w.sum()) == np.inf
 
 
 def test_a_higher_hill_that_is_not_surely_better_is_told_of_and_left(half: Array) -> None:
@@ -86,12 +82,27 @@ def test_a_higher_hill_that_is_not_surely_better_is_told_of_and_left(half: Array
     assert fit.met is not None
     assert fit.met.mean_loglik < highest.mean_loglik - 0.01
     assert "nats higher" in fit.remark
-    assert float(fit.remark.split()[7]) < SURELY
+    seen, unseen = (float(each.split()[0]) for each in fit.remark.split(" by ")[1:3])
+    assert seen < SURELY
+    assert unseen < UNSEEN
     assert fit.verdict == "interior maximum"
     # In other units of a column it is the same end.
     scaled = half * np.array([1.0, 1e3, 1.0, 1e-2])
     again = GaussianMixture(3, random_state=0).fit(scaled).fit_result_
     assert again.loglik + 75 * np.log(10.0) == pytest.approx(fit.loglik, abs=1e-6)
+
+
+def test_order_copies_of_rows_and_precision_change_no_choice(half: Array) -> None:
+    w = np.arange(75) % 2 + 1
+    copies = np.repeat(half, w, axis=0)
+    by_weight = GaussianMixture(3, random_state=0).fit(half, sample_weight=w).fit_result_
+    by_copies = GaussianMixture(3, random_state=0).fit(copies[::-1]).fit_result_
+    assert by_weight.remark == by_copies.remark
+    assert "nats higher" in by_copies.remark
+    assert by_weight.loglik == pytest.approx(by_copies.loglik, abs=1e-6)
+    alone = GaussianMixture(3, random_state=0).fit(half).fit_result_
+    single = GaussianMixture(3, random_state=0).fit(half.astype(np.float32)).fit_result_
+    assert single.remark == alone.remark
 
 
 def test_a_column_that_hangs_on_others_does_not_change_which_end_is_taken(half: Array) -> None:

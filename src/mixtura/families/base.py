@@ -18,6 +18,7 @@ from mixtura.families.domain import BadRow, refuse_no_counts, refuse_not_positiv
 from mixtura.families.endless import Endless
 from mixtura.families.fields import FieldChart
 from mixtura.families.frames import Frame, standardised
+from mixtura.families.left_out import LeavesOut
 from mixtura.families.outlying import Outlying
 from mixtura.families.pins import Pins
 from mixtura.families.portrait import DENSITIES, Kind, Portrait
@@ -64,7 +65,7 @@ class Settled:
     frames: tuple[Frame, ...]
 
 
-class Family(Outlying, ABC):
+class Family(Outlying, LeavesOut, ABC):
     """K densities of one kind. Only `log_density` and `statistics` touch rows.
 
     A new family is a file with a `Params` record, a `Statistics` record that has a field `counts`
@@ -86,8 +87,7 @@ class Family(Outlying, ABC):
     # Whether it expects missing cells from others, in rows in memory; whether these are such rows.
     fills_gaps: ClassVar[bool] = False
     gaps: bool = False
-    # Whether hills of few rows are noise (`plainer`), all share one width, columns vary together.
-    follows_noise: bool = False
+    # Whether all components share one width, and whether columns vary together.
     one_covariance: ClassVar[bool] = False
     correlates: ClassVar[bool] = False
     # Whether it is the density of some columns given others: then rows are drawn `sample_given`.

@@ -22,6 +22,7 @@ from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.gaps import GapsLook
 from mixtura.families.gaussian.held import without_held
 from mixtura.families.gaussian.intervals import BetweenLook
+from mixtura.families.gaussian.left_out import left_out
 from mixtura.families.gaussian.limits import refuse_limits, refuse_outside
 from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.pinned import Pinned, pins
@@ -172,6 +173,21 @@ class Gaussian(Family):
             y = self.form.residuals(X, params.means, params.whiten, k)
             out[:, k] = params.log_norm[k] - 0.5 * np.einsum("ij,ij->i", y, y)
         return out
+
+    def left_out(
+        self,
+        X: AnyArray,
+        params: GaussianParams,
+        taken: Array,
+        counts: Array,
+        prior: CovariancePrior,
+    ) -> Array:
+        look = GapsLook(X, params) if self.gaps else None
+        density = self.log_density(X, params) if look is None else look.log_density
+        peaks = params.log_norm if look is None else look.peaks
+        cells = (~np.isnan(X)).sum(axis=1) - len(prior.equations)
+        rows = np.stack([counts, counts + 2 * prior.strength])
+        return left_out(density, 2.0 * (peaks - density), cells, taken, rows)
 
     def log_beyond(self, X: AnyArray, params: GaussianParams) -> Array:
         return log_normal_tails(self, X, params)

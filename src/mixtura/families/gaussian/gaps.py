@@ -120,6 +120,14 @@ class GapsLook:
             out[self.kinds.order, k] = told.log_norm[index] - 0.5 * squares
         return out
 
+    @property
+    def peaks(self) -> Array:
+        """The highest that `log_density` could be of the same cells, (n, K)."""
+        out, index = np.empty((len(self.X), len(self.params.means))), self.kinds.index
+        for k, (told, _) in enumerate(self.known):
+            out[self.kinds.order, k] = told.log_norm[index]
+        return out
+
     def filled(self, k: int) -> Array:
         """The rows, missing cells at their mean under component k given the others."""
         out = np.empty_like(self.ordered[0])

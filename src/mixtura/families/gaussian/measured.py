@@ -151,6 +151,8 @@ class Measured(Gaussian):
     columns: int = 0
     # Some of the rows, with their errors.
     surveyed: AnyArray | None = field(default=None, repr=False, compare=False)
+    # An M-step without a row is not known in closed form.
+    follows_noise = False
 
     def settled(self, survey: Survey, K: int) -> Settled:
         plain = Gaussian(self.structure, self.reg_covar, gaps=self.gaps)
