@@ -32,13 +32,14 @@ def tied(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
     total = (Z.T * w) @ Z
     unit = total.trace() / len(total) or 1.0
     total[np.diag_indices_from(total)] += ROUND * (total.diagonal() + unit)
+    lines = np.concatenate([Z, np.ones((len(Z), 1))], axis=1)
     best, highest = np.empty((K, 0)), -np.inf
     for _ in range(RUNS):
         first = one_hot(clusters(Z, w, seeds(Z, w, min(K, len(Z)), rng)), K)
-        resp, height = _climbed(Z, w, total, first.T, SHORT)
+        resp, height = _climbed(lines, w, total, first.T, SHORT)
         if height > highest + ALIKE:
             best, highest = resp, height
-    return np.ascontiguousarray(_climbed(Z, w, total, best, STEPS)[0].T)
+    return np.ascontiguousarray(_climbed(lines, w, total, best, STEPS)[0].T)
 
 
 def tied_work(n: int, d: int, K: int) -> float:
@@ -46,24 +47,27 @@ def tied_work(n: int, d: int, K: int) -> float:
     return (RUNS * SHORT + STEPS) * max(STEP * n * K * d + d**3, LEAST)
 
 
-def _climbed(Z: Array, w: Array, total: Array, resp: Array, steps: int) -> tuple[Array, float]:
+def _climbed(lines: Array, w: Array, total: Array, resp: Array, steps: int) -> tuple[Array, float]:
     """(responsibilities (K, n), log-likelihood per row but for a constant) after so many steps.
 
-    `total` is all rows' scatter. What all components of a row share cancels in `joint`.
+    `lines` (n, d + 1) are the rows, each with a 1 behind it, and `total` is all rows' scatter. What
+    all components of a row share cancels in `joint`.
     """
-    n = len(Z)
-    least = np.diag(ROUND * total.diagonal())
+    n, d = len(lines), len(total)
+    floored = total + np.diag(ROUND * total.diagonal())
+    slopes = np.empty((len(resp), d + 1))
     for _ in range(steps):
-        mass = resp * w
-        rows = np.maximum(mass.sum(axis=1), FEWEST)
-        means = mass @ Z / rows[:, None]
-        within = (total + least - (means.T * rows) @ means) / n
+        sums = (resp * w) @ lines
+        rows = np.maximum(sums[:, d], FEWEST)
+        means = sums[:, :d] / rows[:, None]
+        within = (floored - (means.T * rows) @ means) / n
         inverse = np.linalg.inv(within)
-        slopes = means @ inverse
-        own = np.log(rows / n) - 0.5 * (means * slopes).sum(axis=1)
-        joint = slopes @ Z.T + own[:, None]
+        slopes[:, :d] = means @ inverse
+        slopes[:, d] = np.log(rows / n) - 0.5 * np.einsum("kj,kj->k", means, slopes[:, :d])
+        joint = slopes @ lines.T
         top = joint.max(axis=0)
-        resp = np.exp(joint - top)
+        joint -= top
+        resp = np.exp(joint, out=joint)
         summed = resp.sum(axis=0)
         resp /= summed
     shared = np.linalg.slogdet(within)[1] + (inverse * total).sum() / n
