@@ -32,14 +32,13 @@ def tied(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
     total = (Z.T * w) @ Z
     unit = total.trace() / len(total) or 1.0
     total[np.diag_indices_from(total)] += ROUND * (total.diagonal() + unit)
-    lines = np.concatenate([Z, np.ones((len(Z), 1))], axis=1)
     best, highest = np.empty((K, 0)), -np.inf
     for _ in range(RUNS):
         first = one_hot(clusters(Z, w, seeds(Z, w, min(K, len(Z)), rng)), K)
-        resp, height = _climbed(lines, w, total, first.T, SHORT)
+        resp, height = _climbed(Z, w, total, first.T, SHORT)
         if height > highest + ALIKE:
             best, highest = resp, height
-    return np.ascontiguousarray(_climbed(lines, w, total, best, STEPS)[0].T)
+    return np.ascontiguousarray(_climbed(Z, w, total, best, STEPS)[0].T)
 
 
 def tied_work(n: int, d: int, K: int) -> float:
@@ -47,13 +46,13 @@ def tied_work(n: int, d: int, K: int) -> float:
     return (RUNS * SHORT + STEPS) * max(STEP * n * K * d + d**3, LEAST)
 
 
-def _climbed(lines: Array, w: Array, total: Array, resp: Array, steps: int) -> tuple[Array, float]:
+def _climbed(Z: Array, w: Array, total: Array, resp: Array, steps: int) -> tuple[Array, float]:
     """(responsibilities (K, n), log-likelihood per row but for a constant) after so many steps.
 
-    `lines` (n, d + 1) are the rows, each with a 1 behind it, and `total` is all rows' scatter. What
-    all components of a row share cancels in `joint`.
+    `total` is all rows' scatter. What all components of a row share cancels in `joint`.
     """
-    n, d = len(lines), len(total)
+    n, d = Z.shape
+    lines = np.concatenate([Z, np.ones((n, 1))], axis=1)
     floored = total + np.diag(ROUND * total.diagonal())
     slopes = np.empty((len(resp), d + 1))
     for _ in range(steps):

@@ -74,7 +74,7 @@ def grain_of(X: AnyArray, rows: int, S: Array) -> Grain | None:
 
 
 def _steps(X: AnyArray, rows: int) -> Array:
-    """The step of each column (d,) that is written in steps; 0 of others, or of few equal numbers."""
+    """The step in which each column is written (d,); 0 of none, or where numbers seldom agree."""
     ordered = np.sort(X, axis=0).astype(np.float64)
     apart = np.diff(ordered, axis=0)
     values = 1 + np.count_nonzero(apart, axis=0)
