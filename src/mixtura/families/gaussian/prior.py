@@ -106,7 +106,7 @@ class CovariancePrior(Prior):
     @property
     def monotone(self) -> bool:
         """Whether the M-step maximises what `log_prior` penalises: not with an absolute floor."""
-        return not np.any(self.absolute)
+        return self.floor == 0
 
     @property
     def penalised(self) -> bool:
@@ -119,7 +119,7 @@ class CovariancePrior(Prior):
     @cached_property
     def floorless(self) -> bool:
         """Whether nothing is added to a variance: no direction is held, and no `reg_covar`."""
-        return not (np.any(self.held) or np.any(self.absolute))
+        return not (np.any(self.held) or self.floor)
 
     @cached_property
     def floor(self) -> float:
