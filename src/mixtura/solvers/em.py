@@ -35,11 +35,8 @@ def em(problem: Problem, *, brief: bool = False) -> Climb:
     # A penalised objective is known only where the engine hands its parameters out, and ratios of
     # its gains mean something only where those are equally far apart.
     penalised = book.value != summary.loglik
-    # Two such gains tell nothing of what is left, so a run of two blocks is one.
-    short = brief and penalised and problem.max_iter <= 2 * sweep.stride
-    block = problem.max_iter if short else sweep.stride
     while book.left:
-        whole = block if penalised else _stride(sweep, book.steps)
+        whole = sweep.stride if penalised else _stride(sweep, book.steps)
         steps = min(whole, book.left)
         before = params
         params, summary, between = advanced(model, sweep, params, summary, steps)
