@@ -110,7 +110,7 @@ def test_auto_climbs_by_it_to_a_maximum_and_knows_the_whole_curvature_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # As with more components, of which a row has a share in few.
-    monkeypatch.setattr(CompiledSweep, "information_price", lambda self, params: 20.0)
+    monkeypatch.setattr(CompiledSweep, "information_price", lambda self, params, led=False: 20.0)
     problem, size = overlapping()
     climb = auto(problem)
     assert climb.ran.endswith("sphered")
@@ -129,7 +129,7 @@ def test_auto_climbs_by_it_to_a_maximum_and_knows_the_whole_curvature_there(
 def test_of_many_numbers_the_smallest_eigenvalues_are_worked_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(CompiledSweep, "information_price", lambda self, params: 20.0)
+    monkeypatch.setattr(CompiledSweep, "information_price", lambda self, params, led=False: 20.0)
     problem, size = overlapping()
     here = Charted.around(problem.model, problem.sweep, problem.params, problem.first())
     whole = smallest_curvature(here, np.random.RandomState(0))

@@ -99,8 +99,11 @@ class Sweep(ABC):
             start, summary, _ = self.advance(model, start, summary, steps - 1)
         return start, summary
 
-    def information_price(self, params: Any) -> float:
-        """How many passes `information_lost` is worth there; infinite where there is no kernel."""
+    def information_price(self, params: Any, *, led: bool = False) -> float:
+        """How many passes `information_lost` is worth there; infinite where there is no kernel.
+
+        Where a climb is `led` by it, what is made of it on the way counts too.
+        """
         return math.inf
 
     def information_lost(self, params: Any, least: float = NO_SHARE) -> Array:
@@ -133,8 +136,8 @@ class SweepAround(Sweep):
     def over(self, rows: Source) -> Sweep:
         return self.inner.over(rows)
 
-    def information_price(self, params: Any) -> float:
-        return self.inner.information_price(params)
+    def information_price(self, params: Any, *, led: bool = False) -> float:
+        return self.inner.information_price(params, led=led)
 
     def information_lost(self, params: Any, least: float = NO_SHARE) -> Array:
         return self.inner.information_lost(params, least)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -42,11 +42,9 @@ class Look(Protocol):
     @property
     def log_density(self) -> Array:
         """log p(x_i | k), shape (n, K)."""
-        ...
 
     def statistics(self, resp: Array) -> Statistics:
         """The sums at responsibilities (n, K) that include the row weights."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,14 @@ class Settled:
     prior   its default prior there
     base    K components that all are the whole table
     frames  where starts are made
+    alike   `base` of another table and number of components, where that is less work
     """
 
     family: Family
     prior: Any
     base: Any
     frames: tuple[Frame, ...]
+    alike: Callable[[Survey, int], Any] | None = None
 
 
 class Family(Outlying, LeavesOut, ABC):

@@ -312,8 +312,7 @@ def prepare(
         rows, n_components, rng, groups=n_components, numbers=family.start_numbers
     )
     settled = settle(family, known, n_components)
-    own = believed(settled.family, settled.prior, prior, known.source.d)
-    settled = replace(settled, prior=own)
+    settled = replace(settled, prior=believed(settled.family, settled.prior, prior, known.source.d))
     model = Mixture(settled.family, settled.prior, fixed=fixed)
     found = design(known.sample, concomitants, True, "concomitant") if concomitants else None
     if found is not None:
@@ -336,7 +335,8 @@ def prepare(
 
     @cache
     def fewer(K: int) -> Any:
-        return mixed(K, settled.family.settled(sample, K).base)
+        own = settled.alike(sample, K) if settled.alike else settled.family.settled(sample, K).base
+        return mixed(K, own)
 
     anchors = _anchors(model, settled.base, n_components, known.source.d)
     base = mixed(n_components, settled.base)

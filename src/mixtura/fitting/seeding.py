@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixtura.engines.native.seeding import clusters_from, seeds_drawn
 from mixtura.records import AnyArray, Array
 
 # k-means ends where no row changes its cluster, where the centres move by less than this share of
@@ -24,19 +25,9 @@ def seeds(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
     Each is the best of 2 + log K rows drawn in proportion to their squared distance from the
     nearest seed so far.
     """
-    norms = np.einsum("ij,ij->i", Z, Z)
     trials = 2 + int(np.log(K))
-    chosen = np.empty(K, dtype=np.intp)
-    chosen[0] = drawn(w, rng.random_sample())
-    closest = _squares(Z, norms, chosen[:1])[0]
-    for k in range(1, K):
-        share = np.cumsum(w * closest)
-        tried = np.searchsorted(share, rng.uniform(size=trials) * (closest @ w))
-        tried = np.minimum(tried, len(Z) - 1)
-        candidates = np.minimum(closest, _squares(Z, norms, tried))
-        best = int(np.argmin(candidates @ w))
-        chosen[k], closest = tried[best], candidates[best]
-    return Z[chosen]
+    drawn = rng.random_sample(1 + (K - 1) * trials)
+    return seeds_drawn(np.ascontiguousarray(Z), np.ascontiguousarray(w), K, drawn, trials)
 
 
 def clusters(Z: Array, w: Array, centres: Array) -> AnyArray:
@@ -44,6 +35,14 @@ def clusters(Z: Array, w: Array, centres: Array) -> AnyArray:
 
     A cluster that loses all its rows begins anew at the row farthest from its own centre.
     """
+    found = clusters_from(
+        np.ascontiguousarray(Z), np.ascontiguousarray(w), centres, _TURNS, _SETTLED
+    )
+    return _settled(Z, w, centres) if found is None else found
+
+
+def _settled(Z: Array, w: Array, centres: Array) -> AnyArray:
+    """The same where a cluster has lost all its rows."""
     K, d = centres.shape
     weighted = np.concatenate([w[None], w * Z.T]).ravel()
     # One count for the weights and for every column: row j of it begins at bin j K.
@@ -69,20 +68,6 @@ def nearest(Z: Array, centres: Array) -> AnyArray:
     squares = Z @ (-2.0 * centres.T)
     squares += np.einsum("ij,ij->i", centres, centres)
     return np.asarray(squares.argmin(axis=1))
-
-
-def drawn(w: Array, uniform: float) -> int:
-    """The index that a number uniform on [0, 1) draws in proportion to the weights w."""
-    share = np.cumsum(w)
-    return min(int(np.searchsorted(share, uniform * share[-1], side="right")), len(w) - 1)
-
-
-def _squares(Z: Array, norms: Array, chosen: AnyArray) -> Array:
-    """Squared distances of all rows from those chosen, (chosen, n)."""
-    squares = Z[chosen] @ (-2.0 * Z.T)
-    squares += norms
-    squares += norms[chosen, None]
-    return np.maximum(squares, 0.0, out=squares)
 
 
 def _settle_empty(

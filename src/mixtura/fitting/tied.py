@@ -51,19 +51,22 @@ def _climbed(Z: Array, w: Array, total: Array, resp: Array, steps: int) -> tuple
 
     `total` is all rows' scatter. What all components of a row share cancels in `joint`.
     """
-    n = len(Z)
-    least = np.diag(ROUND * total.diagonal())
+    n, d = Z.shape
+    lines = np.concatenate([Z, np.ones((n, 1))], axis=1)
+    floored = total + np.diag(ROUND * total.diagonal())
+    slopes = np.empty((len(resp), d + 1))
     for _ in range(steps):
-        mass = resp * w
-        rows = np.maximum(mass.sum(axis=1), FEWEST)
-        means = mass @ Z / rows[:, None]
-        within = (total + least - (means.T * rows) @ means) / n
+        sums = (resp * w) @ lines
+        rows = np.maximum(sums[:, d], FEWEST)
+        means = sums[:, :d] / rows[:, None]
+        within = (floored - (means.T * rows) @ means) / n
         inverse = np.linalg.inv(within)
-        slopes = means @ inverse
-        own = np.log(rows / n) - 0.5 * (means * slopes).sum(axis=1)
-        joint = slopes @ Z.T + own[:, None]
+        slopes[:, :d] = means @ inverse
+        slopes[:, d] = np.log(rows / n) - 0.5 * np.einsum("kj,kj->k", means, slopes[:, :d])
+        joint = slopes @ lines.T
         top = joint.max(axis=0)
-        resp = np.exp(joint - top)
+        joint -= top
+        resp = np.exp(joint, out=joint)
         summed = resp.sum(axis=0)
         resp /= summed
     shared = np.linalg.slogdet(within)[1] + (inverse * total).sum() / n

@@ -68,12 +68,11 @@ class MixtureChart(Chart):
         """What the complete data tell less what is lost with the labels.
 
         In the weights' numbers the complete information is that of so many draws, whatever the
-        counts. Source: Louis (1982), J. Royal Statistical Society B 44; the rest by derivatives of
-        the gradient at fixed sums (Oakes 1999, J. Royal Statistical Society B 61).
+        counts. Source: Louis (1982), J. Royal Statistical Society B 44.
         """
         stats = summary.statistics
         total = float((self.family.counts(stats) + self.prior.weight_rows).sum())
-        complete = self.components.complete(stats, self.prior, self.family.transported)
+        complete = self.components.complete(stats, self.prior)
         counts, across, own = self.components.lost(lost)
         basis = self.weights.basis
         weights, across = total * np.eye(self._cut) - basis.T @ counts @ basis, -basis.T @ across

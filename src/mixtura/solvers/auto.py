@@ -146,7 +146,7 @@ def informed(problem: Problem, before: Climb, steps: int) -> Climb:
 
 def whole_price(problem: Problem, climb: Climb) -> float:
     """How many passes the information is worth in one look; infinite where passes cost less."""
-    price = problem.sweep.information_price(climb.params)
+    price = problem.sweep.information_price(climb.params, led=True)
     known = price < math.inf and price <= problem.model.chart(climb.params).size
     return price if known else math.inf
 

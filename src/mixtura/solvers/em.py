@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mixtura.solvers.climb import Climb, directional
+from mixtura.solvers.climb import Climb
 from mixtura.solvers.generalised import advanced
 from mixtura.solvers.logbook import Logbook
 from mixtura.solvers.problem import Problem, SweepLike
@@ -45,7 +45,7 @@ def em(problem: Problem, *, brief: bool = False) -> Climb:
         book.gap = book.ascent.gap if whole_steps else math.inf
         if tol > 0 and book.gap <= max(enough, book.ascent.rounding):
             judged = model.scored and not brief
-            slope = directional(model, summary, params) if judged else 0.0
+            slope = book.slope(summary, params) if judged else 0.0
             if slope <= max(2 * enough, book.ascent.rounding):
                 book.reason = book.why()
     return book.finish(params, summary, "em", brief=brief)

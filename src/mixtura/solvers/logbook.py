@@ -41,6 +41,8 @@ class Logbook:
         )
         self.ascent.add(objective if value is None else value)
         self.logliks = [summary.loglik]
+        self._known = problem.params, summary, objective
+        self._slope: tuple[Any, float] | None = None
         self.reason: str | None = None
         self.gap = math.inf
 
@@ -81,6 +83,7 @@ class Logbook:
         """
         if value is None:
             value = objective_at(self.model, summary, params)
+            self._known = params, summary, value
         met = between if value == summary.loglik else ()
         points = (params, *before)
         self.ascent.extend(
@@ -89,6 +92,12 @@ class Logbook:
         self.logliks += [*between, summary.loglik]
         if self.problem.on_step is not None:
             self.problem.on_step(self.steps, self.ascent.gain)
+
+    def slope(self, summary: Summary, params: Any) -> float:
+        """`directional`, which takes an M-step, asked once of a point."""
+        if self._slope is None or self._slope[0] is not summary:
+            self._slope = summary, directional(self.model, summary, params)
+        return self._slope[1]
 
     def judge(self, gap: float) -> None:
         """The climb has converged where this gap, told by the gradient, is small enough."""
@@ -126,13 +135,16 @@ class Logbook:
         """
         if self.problem.late:
             stopped = self.problem.clock.why
-        norm = math.inf if brief else math.sqrt(directional(self.model, summary, params))
+        norm = math.inf if brief else math.sqrt(self.slope(summary, params))
+        at, of, objective = self._known
+        if at is not params or of is not summary:
+            objective = objective_at(self.model, summary, params)
         return Climb(
             params=params,
             summary=summary,
             logliks=(*self.logliks[:-1], summary.loglik),
             earlier=self.earlier,
-            objective=objective_at(self.model, summary, params),
+            objective=objective,
             converged=self.reason is not None,
             reason=self.reason or stopped or self.problem.limit,
             gradient_norm=norm,

@@ -202,9 +202,9 @@ class CompiledSweep(Sweep):
         known = step.model is self.model and step.keep < K and has_kernel(self.form.name, d)
         return known and isinstance(self.rows, Rows)
 
-    def information_price(self, params: Any) -> float:
+    def information_price(self, params: Any, *, led: bool = False) -> float:
         whole = type(self.model) is Mixture and self.form.whole
-        return price(self.rows, len(params.weights), self.form.name) if whole else math.inf
+        return price(self.rows, len(params.weights), self.form.name, led) if whole else math.inf
 
     def information_lost(self, params: Any, least: float = NO_SHARE) -> Array:
         self.passes += 1

@@ -28,8 +28,9 @@ _CHUNKS, _ROWS, _MOST_ROWS = 4, 1024, 1 << 16
 _SHARES = 1 << 21
 # What tells the price, in multiplications of the pass; measured. A row has a share in so many
 # components; then a number of a tile, a component that a row has a share in, one that it may have a
-# share in, and the call.
-_COMPANY, _TILE, _SHARED, _LOOK, _CALL = 16, 1.25, 250.0, 75.0, 1.25e7
+# share in, the call, a pass's own with its gradient, and that of a look that leads a climb.
+_COMPANY, _TILE, _SHARED, _LOOK = 16, 1.25, 250.0, 75.0
+_CALL, _PASS, _LED = 8e5, 3e5, 1.25e7
 # And of the matrix of all numbers: each, and each multiplication of its factors, of which there are
 # a few until one is positive.
 _ENTRY, _FACTOR = 20.0, 1.5
@@ -56,17 +57,21 @@ def numbers_told(form: Name, d: int) -> int:
     return 1 + d + roots[form]
 
 
-def price(rows: Source, K: int, form: Name) -> float:
-    """How many passes `information_lost` and what is made of it are worth; infinite: no memory."""
+def price(rows: Source, K: int, form: Name, led: bool = False) -> float:
+    """How many passes `information_lost` and what is made of it are worth; infinite: no memory.
+
+    A climb that is `led` by it asks for both often, and passes without a gradient: these are its
+    units.
+    """
     q = numbers_told(form, rows.d)
     if K * K * q * _padded(q) > _NUMBERS:
         return inf
     company = min(K, _COMPANY)
     tiles = _TILE * 0.5 * company * (company + 1) * q * _padded(q)
     numbers = K * q
-    matrix = _CALL + _ENTRY * numbers**2 + _FACTOR * numbers**3
-    density = 0.5 * rows.d * (rows.d + 3) + 16
-    return (tiles + _SHARED * company + _LOOK * K + matrix / rows.n) / (K * density)
+    matrix = (_LED if led else _CALL) + _ENTRY * numbers**2 + _FACTOR * numbers**3
+    one = K * (0.5 * rows.d * (rows.d + 3) + 16) * rows.n + (0.0 if led else _PASS)
+    return (rows.n * (tiles + _SHARED * company + _LOOK * K) + matrix) / one
 
 
 def information_lost(

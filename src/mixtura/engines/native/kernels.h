@@ -344,6 +344,7 @@ struct mixtura_shares {
 };
 
 struct mixtura_lost; /* in lost.h */
+struct mixtura_seeding; /* in seeding.h */
 
 /* Kernels that are given one record, and what it is: a new one is a line here. */
 #define MIXTURA_KERNELS(X) \
@@ -351,6 +352,7 @@ struct mixtura_lost; /* in lost.h */
     X(draw, const struct mixtura_draw) \
     X(gaps, const struct mixtura_gaps) \
     X(lost, const struct mixtura_lost) \
+    X(seeding, const struct mixtura_seeding) \
     X(chain, const struct mixtura_chain) \
     X(stretches, struct mixtura_stretches) \
     X(likeliest, struct mixtura_stretches) \

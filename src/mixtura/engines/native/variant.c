@@ -17,6 +17,7 @@
 #include "partition.h"
 #include "prune.h"
 #include "sample.h"
+#include "seeding.h"
 #include "stays.h"
 #include "truncate.h"
 

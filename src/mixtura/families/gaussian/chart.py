@@ -90,11 +90,9 @@ class GaussianChart:
         roots = form.slope(back, counts, second, d) / self.root_scale
         return np.concatenate([means.ravel(), self._tied(roots.ravel())])
 
-    def complete(
-        self, stats: GaussianStatistics, prior: CovariancePrior, transported: informed.Transported
-    ) -> Array:
+    def complete(self, stats: GaussianStatistics, prior: CovariancePrior) -> Array:
         """What rows of known label would tell in all at the centre, (size, size)."""
-        return informed.complete(self, stats, prior, transported)
+        return informed.complete(self, stats, prior)
 
     def lost(self, told: Array) -> tuple[Array, Array, Array]:
         """What labels take of it, and of the counts of components."""

@@ -36,6 +36,12 @@ class Grain:
 
         Themselves where there is none; covariances are (K, d, d).
         """
+        # No eigenvalue is below 1 where those of the inverses add up to less; that of a block is no
+        # more than the inverse's block.
+        whole = len(self.columns) == params.means.shape[1]
+        w = params.whiten if whole else params.whiten[:, :, self.columns]
+        if np.vdot(w @ self.added, w) < 1.0:
+            return params
         block = self.columns[:, None], self.columns
         cov = params.covariances
         inner = cov[(slice(None), *block)]
@@ -54,7 +60,7 @@ def grain_of(X: AnyArray, rows: int, S: Array) -> Grain | None:
 
     None where nothing is rounded.
     """
-    steps = np.array([_step(column, rows) for column in X[:: max(len(X) // _LOOKED, 1)].T])
+    steps = _steps(X[:: max(len(X) // _LOOKED, 1)], rows)
     # Steps of a column without variance are those of float64 numbers.
     columns = np.flatnonzero((steps > 0) & (np.diagonal(S) > 0))
     if not len(columns):
@@ -67,11 +73,16 @@ def grain_of(X: AnyArray, rows: int, S: Array) -> Grain | None:
     return Grain(columns, spread @ spread.T, axes.T / unit)
 
 
-def _step(column: AnyArray, rows: int) -> float:
-    """The step in which a column's numbers are written; 0 where they are not, or seldom agree."""
-    values = np.unique(column).astype(np.float64)
-    if not _FEWEST <= len(values) <= rows // 2:
-        return 0.0
-    step = float(np.diff(values).min())
-    whole = (values - values[0]) / step
-    return step if np.abs(whole - np.rint(whole)).max() < _WHOLE * max(whole[-1], 1.0) else 0.0
+def _steps(X: AnyArray, rows: int) -> Array:
+    """The step in which each column is written (d,); 0 of none, or where numbers seldom agree."""
+    ordered = np.sort(X, axis=0).astype(np.float64)
+    apart = np.diff(ordered, axis=0)
+    values = 1 + np.count_nonzero(apart, axis=0)
+    steps = np.zeros(X.shape[1])
+    some = np.flatnonzero((values >= _FEWEST) & (values <= rows // 2))
+    apart, ordered = apart[:, some], ordered[:, some]
+    step = np.where(apart > 0, apart, np.inf).min(axis=0, initial=np.inf)
+    whole = (ordered - ordered[0]) / step
+    off = np.abs(whole - np.rint(whole)).max(axis=0)
+    steps[some] = np.where(off < _WHOLE * np.maximum(whole[-1], 1.0), step, 0.0)
+    return steps

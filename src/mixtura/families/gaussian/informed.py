@@ -1,55 +1,83 @@
 """The information about a Gaussian chart's numbers: the complete data's, and what labels take.
 
-The complete data's is the change of the gradient at fixed sums, which are told anew in the units
-of each point (Oakes 1999, J. Royal Statistical Society B 61): exact also where EM does not stand
-still. No component's numbers change another's slope, so one step moves a number of every one.
+The complete data's is minus the second derivative of their expected log-likelihood at fixed sums
+(Oakes 1999, J. Royal Statistical Society B 61): exact also where EM does not stand still. With f
+and M the sums r y and r y y' of a component and n its rows, at m = m0 + L0 u and L = L0 C that is
+-n log det C - tr(C^-1 M C'^-1) / 2 + u' (C C')^-1 f - n u' (C C')^-1 u / 2. With numbers E, lower
+triangular, of which those on the diagonal D are logarithms, C = I + E + D^2 / 2 to second order,
+where minus that is n u'u / 2 + u' (E + E') f + tr(E^2 M) - tr(D^2 M) / 2 + tr(E M E') / 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mixtura.families.gaussian.prior import CovariancePrior
-from mixtura.families.gaussian.records import GaussianParams, GaussianStatistics
-from mixtura.records import Array
-
-# Steps of central differences, in a component's deviations.
-STEP = 1e-5
-
-Transported = Callable[[GaussianStatistics, GaussianParams, GaussianParams], GaussianStatistics]
+from mixtura.families.gaussian.records import GaussianStatistics
+from mixtura.records import AnyArray, Array
 
 
-def complete(
-    chart: Any, stats: GaussianStatistics, prior: CovariancePrior, transported: Transported
-) -> Array:
+def complete(chart: Any, stats: GaussianStatistics, prior: CovariancePrior) -> Array:
     """What rows of known label would tell in all, and the prior does, (size, size)."""
-    whole, scales = replace(chart, basis=None), _scales(chart)
-    (K, d), cut, size = chart.centre.means.shape, chart.centre.means.size, len(scales)
-
-    def change(at: Array) -> Array:
-        """That of the gradient with the numbers `at`, all moved by a step."""
-        sides = []
-        for step in (STEP, -STEP):
-            free = np.zeros(size)
-            free[at] = step * scales[at]
-            there = whole.params(free)
-            sides.append(whole.gradient(transported(stats, chart.centre, there), there, prior))
-        return np.asarray((sides[1] - sides[0]) / (2 * STEP))
-
-    means = np.arange(cut).reshape(K, d)
-    roots = np.arange(cut, size).reshape(chart.root_scale.shape)
-    own = means if chart.form.shared else np.concatenate([means, roots], axis=1)
+    (K, d), cut, scales = chart.centre.means.shape, chart.centre.means.size, _scales(chart)
+    _, second = prior.with_rows(chart.centre.whiten, stats.counts, stats.second, d)
+    across, roots = _derivatives(chart.form.correlates, stats.first, second)
+    p, size = roots.shape[-1], len(scales)
     found = np.zeros((size, size))
-    for at in own.T:
-        found[own, at[:, None]] = change(at)[own] / scales[at, None]
-    for at in roots.T if chart.form.shared else ():
-        found[:, at] = change(at)[:, None] / scales[at]
-        found[at] = found[:, at].T
-    return _tied(chart, 0.5 * (found + found.T))
+    found.ravel()[: cut * size : size + 1] = stats.counts.repeat(d)
+    means = np.arange(cut).reshape(K, d, 1)
+    # All components have the roots' numbers of one, or each has its own.
+    places = np.arange(cut, size).reshape(-1, 1, p)
+    found[means, places], found[places, means] = across, across
+    found[np.swapaxes(places, 1, 2), places] = roots
+    return _tied(chart, found / scales / scales[:, None])
+
+
+def _derivatives(correlates: bool, first: Array, second: Array) -> tuple[Array, Array]:
+    """(means by roots (K, d, p), roots by roots (K or 1, p, p)) of p numbers of a root."""
+    K, d = first.shape
+    if not correlates:
+        logs = second.reshape(K, -1)
+        across = 2.0 * first[:, :, None]
+        if logs.shape[1] == d:
+            return across * np.eye(d), 2.0 * logs[:, :, None] * np.eye(d)
+        return across, 2.0 * logs[:, :, None]
+    M, t = second.reshape(-1, d, d), _triangle(d)
+    across = t.in_row * first[:, None, t.column] + t.in_column * first[:, None, t.row]
+    turned = t.follows * M[:, t.column, t.row[:, None]]
+    roots = turned + np.swapaxes(turned, 1, 2) + t.beside * M[:, t.column[:, None], t.column]
+    return across, roots - t.logarithms * M[:, t.row[:, None], t.row]
+
+
+class _Triangle(NamedTuple):
+    """The numbers (p,) of a lower triangle, row by row: where each lies; for each pair whether the
+    first one's column is the other's row, both are of one row, and both are one logarithm; and for
+    each mean (d,) whether it is that of their row or column."""
+
+    row: AnyArray
+    column: AnyArray
+    follows: Array
+    beside: Array
+    logarithms: Array
+    in_row: Array
+    in_column: Array
+
+
+@lru_cache
+def _triangle(d: int) -> _Triangle:
+    row, column = np.tril_indices(d)
+    each = np.arange(d)[:, None]
+    told = (
+        column[:, None] == row,
+        row[:, None] == row,
+        np.diag(row == column),
+        each == row,
+        each == column,
+    )
+    return _Triangle(row, column, *(one.astype(np.float64) for one in told))
 
 
 def lost(chart: Any, told: Array) -> tuple[Array, Array, Array]:

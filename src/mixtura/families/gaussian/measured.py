@@ -164,7 +164,7 @@ class Measured(Gaussian):
             )
         frames = tuple(Leading(frame, self.columns) for frame in found.frames)
         own = replace(self, surveyed=survey.sample.X)
-        return replace(found, family=own, frames=frames)
+        return replace(found, family=own, frames=frames, alike=None)
 
     def frame(self, X: AnyArray) -> Array:
         return super().frame(X[:, : self.columns])

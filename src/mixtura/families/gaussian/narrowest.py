@@ -32,7 +32,10 @@ def numeric_steps(X: AnyArray, w: Array, variances: Array) -> Array | None:
     some = slice(None, None, -(-len(X) // _LOOKED))
     ordinary = np.sqrt(NUMERIC_SPREAD * variances)
     steps = ordinary.copy()
-    for j in np.flatnonzero(variances > 0):
+    # Most tables have hardly a pair of numbers so near each other.
+    apart = np.diff(np.sort(X[some], axis=0).astype(np.float64), axis=0)
+    near = np.count_nonzero((apart > 0) & (apart <= ordinary), axis=0) >= few_rows(1) - 1
+    for j in np.flatnonzero(near & (variances > 0)):
         steps[j] = min(steps[j], _step(X[some, j], w[some], ordinary[j]))
     return steps if (steps < ordinary).any() else None
 
@@ -66,7 +69,6 @@ def _step(column: AnyArray, w: Array, ordinary: float) -> float:
     values = values.astype(np.float64)
     ends = np.flatnonzero(np.diff(values) > ordinary) + 1
     ends = np.concatenate([[0], ends, [len(values)]])
-    # Most tables have no such group.
     for i in np.flatnonzero(np.diff(ends) >= few_rows(1)):
         group = slice(ends[i], ends[i + 1])
         different = ends[i + 1] - ends[i]

@@ -106,7 +106,7 @@ class CovariancePrior(Prior):
     @property
     def monotone(self) -> bool:
         """Whether the M-step maximises what `log_prior` penalises: not with an absolute floor."""
-        return not np.any(self.absolute)
+        return self.floor == 0
 
     @property
     def penalised(self) -> bool:
@@ -119,7 +119,7 @@ class CovariancePrior(Prior):
     @cached_property
     def floorless(self) -> bool:
         """Whether nothing is added to a variance: no direction is held, and no `reg_covar`."""
-        return not (np.any(self.held) or np.any(self.absolute))
+        return not (np.any(self.held) or self.floor)
 
     @cached_property
     def floor(self) -> float:
@@ -251,16 +251,16 @@ class CovariancePrior(Prior):
     ) -> list[Spike]:
         """Where volumes or shapes are shared also those that only the others keep from collapse:
         their rows lie on a plane. `stats` tell."""
-        if np.any(self.absolute):
+        if self.floor > 0:
             return at_the_floor(self, params, counts)
         if self.reference is None:
             return []
-        d, rows = params.means.shape[1], np.broadcast_to(self._rows(counts), counts.shape)
-        a = self.strength
+        a, rows = self.strength, self._rows(counts)
         # Most looks find nothing: wide as all are, the penalty's share is small in each.
         least = 2 * a / ((float(rows.min()) + 2 * a) * PENALTY_SHARE) if a > 0 else 0.0
         if not self.ranked and wider(self, params, max(SPURIOUS_SPREAD, least)):
             return []
+        d, rows = params.means.shape[1], np.broadcast_to(rows, counts.shape)
         spread = self.spread(params)
         # Far below NUMERIC_SPREAD eigenvalues are rounding, and may be no more than 0.
         spread = np.maximum(spread, 1e-300)

@@ -90,16 +90,14 @@ def own_spread(prior: Any, own: Array, means: Array) -> Array:
     else:
         own = own.reshape(-1, d, d)
         spread, known = np.zeros(len(own)), np.zeros(len(own), dtype=bool)
-        for k, each in enumerate(own):
-            if not (np.diagonal(each) > 0).all():
-                continue
-            units = np.sqrt(np.diagonal(each))
-            values, axes = np.linalg.eigh(each / np.outer(units, units))
-            if values[0] <= NUMERIC_SPREAD * values[-1]:
-                continue
-            whiten = axes / units[:, None] / np.sqrt(values)
-            spread[k] = 1.0 / np.linalg.eigvalsh(whiten.T @ prior.reference @ whiten)[-1]
-            known[k] = np.square(whiten * steps[:, None]).sum(axis=0).max() < 1.0
+        some = np.flatnonzero((np.diagonal(own, axis1=1, axis2=2) > 0).all(axis=1))
+        units = np.sqrt(np.diagonal(own[some], axis1=1, axis2=2))[:, :, None]
+        values, axes = np.linalg.eigh(own[some] / (units * np.swapaxes(units, 1, 2)))
+        sound = values[:, 0] > NUMERIC_SPREAD * values[:, -1]
+        some, whiten = some[sound], (axes / units)[sound] / np.sqrt(values[sound])[:, None]
+        inner = np.swapaxes(whiten, 1, 2) @ prior.reference @ whiten
+        spread[some] = 1.0 / np.linalg.eigvalsh(inner)[:, -1]
+        known[some] = np.square(whiten * steps[:, None]).sum(axis=1).max(axis=1) < 1.0
     return np.where(known & (spread > ROUNDED_SPREAD), spread, 0.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,13 @@ from mixtura.families.gaussian.conjugate import conjugate_prior
 from mixtura.families.gaussian.forms import diagonal
 from mixtura.families.gaussian.gap_moments import gap_moments, refuse_lone
 from mixtura.families.gaussian.grain import grain_of
+from mixtura.families.gaussian.held import held_in
 from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.narrowest import numeric_steps
 from mixtura.families.gaussian.prior import CovariancePrior, absolute_prior, table_prior
 from mixtura.families.gaussian.ratio import Bounded
 from mixtura.families.gaussian.records import GaussianParams, gaussian_params
+from mixtura.families.gaussian.scatter import table_scatter
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.records import AnyArray, Array
 
@@ -62,15 +65,34 @@ def settled(kind: Any, survey: Survey, K: int) -> Settled:
         prior = replace(relative, strength=0.0, pivots=None, reference=None, bounds=bounds)
     if kind.asked:
         prior = conjugate_prior(relative, kind.asked, survey, K, gaps=kind.gaps)
-    # The first units are the table's, with the floor that every component will have.
-    reference = reference + (kind.reg_covar or 0.0) * form.identity(survey.source.d)
-    covariances = form.repeat(form.restrict(reference), K)
-    base = gaussian_params(np.tile(moments.mean, (K, 1)), covariances, form)
+    reference = _floored(kind, reference)
+    base = _repeated(kind, moments, reference, K)
     frames = tuple(
         Filled(fill, Affine(moments.mean, B)) if fill else Affine(moments.mean, B)
         for B in form.frames(reference)
     )
-    return Settled(replace(kind, equations=prior.equations), prior, base, frames)
+    return Settled(
+        replace(kind, equations=prior.equations), prior, base, frames, partial(_alike, kind)
+    )
+
+
+def _floored(kind: Any, reference: Array) -> Array:
+    """The first units are the table's, with the floor that every component will have."""
+    return np.asarray(reference + (kind.reg_covar or 0.0) * kind.form.identity(len(reference)))
+
+
+def _repeated(kind: Any, moments: Moments, reference: Array, K: int) -> GaussianParams:
+    """K components with these units, that all are the whole table."""
+    covariances = kind.form.repeat(kind.form.restrict(reference), K)
+    return gaussian_params(np.tile(moments.mean, (K, 1)), covariances, kind.form)
+
+
+def _alike(kind: Any, survey: Survey, K: int) -> GaussianParams:
+    """Those of another table, without what its rows say of rounding."""
+    moments = _moments(kind, survey)[0]
+    S = table_scatter(kind.form, moments)
+    reference = S + held_in(S, moments.mean, kind.form).added
+    return _repeated(kind, moments, _floored(kind, reference), K)
 
 
 def from_moments(kind: Any, X: AnyArray, w: Array, K: int) -> tuple[Array, GaussianParams]:

@@ -16,9 +16,10 @@ _FEW_COLUMNS, _MANY_COLUMNS = 16, 128
 
 def times(root: Array, matrix: Array, *, turned: bool = False) -> Array:
     """root @ matrix, or root' @ matrix; either may be one matrix (d, d) or K of them."""
-    d, scale = root.shape[-1], _scale(root)
+    d = root.shape[-1]
     if d < _MANY_COLUMNS:
-        return np.asarray((np.swapaxes(root, -1, -2) if turned else root) @ matrix)
+        return np.asarray((root.swapaxes(-1, -2) if turned else root) @ matrix)
+    scale = _scale(root)
     if scale is not None:
         return np.asarray(matrix * scale[:, None])
     out = np.empty(np.broadcast_shapes(root.shape, matrix.shape))
@@ -50,7 +51,7 @@ def trace_within(root: Array, matrix: Array) -> float:
 
 
 def _half(root: Array, matrix: Array, turned: bool = False) -> Array:
-    scale = _scale(matrix)
+    scale = None if root.shape[-1] < _MANY_COLUMNS else _scale(matrix)
     if scale is None:
         return times(root, matrix, turned=turned)
     return np.asarray((np.swapaxes(root, -1, -2) if turned else root) * scale)
