@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
 import numpy as np
 
-from mixtura.errors import FAILURES, FitError
+from mixtura.errors import FAILURES, Collapse, FitError, IllDefined
 from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.climbs import Climbs
-from mixtura.fitting.entrants import RACE
+from mixtura.fitting.entrants import MANY, RACE
+from mixtura.fitting.mending import TIMES, mended
 from mixtura.fitting.outcome import Outcome, beaten, better
 from mixtura.fitting.plainer import unless_surely_above
 from mixtura.fitting.race import Race, Runner
@@ -131,20 +132,36 @@ class Search(Climbs):
 
     def _first(self, maker: StartMaker) -> Outcome:
         """An initialisation, in the scale of the winner of the race where that asks for one and
-        leads to a regular end: a climb in the table's would be for nothing."""
-        runners, coarse = self._runners(maker, "auto"), self.model
-        climb = runners[0].climb
-        finer = None if climb is None or self.late else coarse.finer(climb.summary, climb.params)
+        leads to a regular end: moves and a climb in the table's would be for nothing."""
+        if not self._raced(maker):
+            return self._climbs(maker, self._runners(maker, "auto"))
+        race, coarse, moved = self._race(maker), self.model, False
+        with self._tallied(race):
+            runners = race.started()
+            finer = self._asked(runners[0])
+            if finer is None:
+                runners, moved = race.moved(runners), True
+                finer = self._asked(runners[0])
         if finer is not None:
             self.model, fine = finer, _as_fine(maker, finer)
             with suppress(*FAILURES):
-                found = self._climbs(fine, self._runners(fine, "auto"))
+                found = self._climbs(fine, self._run(replace(self._race(fine), splits=race.splits)))
                 if _regular(found):
                     for runner in runners:
                         self.report(runner, "dropped")
                     return found
             self.model = coarse
+        if not moved:
+            with self._tallied(race):
+                runners = race.moved(runners)
         return self._climbs(maker, runners)
+
+    def _asked(self, winner: Runner) -> Model | None:
+        """The model in the scale of a race's winner, where that is far finer than the table's."""
+        climb = winner.climb
+        if climb is None or self.late:
+            return None
+        return self.model.finer(climb.summary, climb.params)
 
     def _finer(self, best: Climb) -> tuple[Model | None, Climb]:
         """(the model in the scale of an end's components, that end): of the best, else of one that
@@ -175,6 +192,7 @@ class Search(Climbs):
         # Beside noise starts are without it, and their ends tell nothing of its climbs.
         alike = type(maker.model) is type(self.model)
         ends = [one.climb for one in runners if alike and one.climb is not None]
+        many = alike and self._mendable(maker)
         self.narrow = [end for end in ends if self._all_narrow(end)]
         whole = pass_work(maker.model, maker.base, self.rows.positive)
         most = self.passes + allowed_work(maker.model, maker.base, self.rows) / whole
@@ -186,12 +204,13 @@ class Search(Climbs):
             runner = None
             if best is None or best.floored:
                 runner = self._next(runners, place)
-            elif best.spurious and place < SURE:
+            elif best.spurious and place < SURE and not many:
                 runner = self._next(runners, FINALISTS)
             if runner is None:
                 break
             try:
-                outcome = self.climb(runner.params, pause=bool(runners))
+                end = self._mending(maker, runner.params) if many and place == 0 else None
+                outcome = end or self.climb(runner.params, pause=bool(runners))
             except FAILURES as error:
                 failure = error
                 self.report(replace(runner, error=str(error)), "failed")
@@ -205,7 +224,7 @@ class Search(Climbs):
         for runner, begun in waiting:
             outcome = begun
             try:
-                if not beaten(begun, best):
+                if not beaten(begun, best, many):
                     outcome = self.resumed(begun)
             except FAILURES as error:
                 failure = error
@@ -225,6 +244,42 @@ class Search(Climbs):
         if best is None:
             raise failure
         return best
+
+    def _mending(self, maker: StartMaker, start: MixtureParams) -> Outcome | None:
+        """The end of a climb at maximum likelihood whose spikes are moved elsewhere, again and
+        again; None where it has none."""
+        best: Outcome | None = None
+        way: list[Climb] = []
+        for times in range(TIMES):
+            race, ended = self._race(maker), False
+            try:
+                outcome = self.bare(start, way.append)
+            except (Collapse, IllDefined) as error:
+                spikes, last = {error.component}, way[-1].params if way else start
+            except FAILURES:
+                break
+            else:
+                ended = outcome.climb.converged or outcome.climb.iterations >= self.max_iter
+                if ended and (best is None or better(outcome, best)):
+                    best = outcome
+                spikes, last = {each.component for each in outcome.spikes}, outcome.climb.params
+            if (ended and not spikes) or self.late or times + 1 == TIMES:
+                break
+            try:
+                with self._tallied(race):
+                    found = mended(race, last, spikes)
+            except FAILURES:
+                break
+            if found is None:
+                break
+            start, way = found, []
+        return best
+
+    def _mendable(self, maker: StartMaker) -> bool:
+        """Whether spikes are moved elsewhere: of many components, where looks at them are cheap."""
+        race = self._race(maker)
+        many = len(maker.base.weights) >= MANY and self.model.penalised
+        return many and race.movable and race.quick
 
     def _ended(self, runner: Runner, outcome: Outcome) -> None:
         """Report a start that was climbed."""
@@ -281,21 +336,35 @@ class Search(Climbs):
                 replace(kept, reason=reason), (), False, kept.summary.loglik, certificate
             )
 
+    def _raced(self, maker: StartMaker) -> bool:
+        """Whether starts race: where means are given there is one only."""
+        asked = len(maker.base.weights) > 1 and self.max_iter >= RACE_STEPS
+        return asked and "means" not in maker.given
+
+    def _race(self, maker: StartMaker) -> Race:
+        allowed = allowed_work(maker.model, maker.base, self.rows)
+        return Race(maker, self.open_sweep, self.tol, self.rng, allowed, self.clock, self.spurious)
+
+    def _run(self, race: Race) -> list[Runner]:
+        with self._tallied(race):
+            return race.run()
+
+    @contextmanager
+    def _tallied(self, race: Race) -> Iterator[None]:
+        """What a race does meanwhile is counted."""
+        failed, passes, moves = len(race.failed), race.passes, race.moves
+        try:
+            yield
+        finally:
+            for runner in race.failed[failed:]:
+                self.report(runner, "failed")
+            self.sample_passes += math.ceil(race.passes - passes - 1e-6)
+            self.moves += race.moves - moves
+
     def _runners(self, maker: StartMaker, init: str) -> list[Runner]:
         """Starting mixtures in order of promise."""
-        raced = init == "auto" and len(maker.base.weights) > 1
-        if raced and "means" not in maker.given and self.max_iter >= RACE_STEPS:
-            allowed = allowed_work(maker.model, maker.base, self.rows)
-            race = Race(
-                maker, self.open_sweep, self.tol, self.rng, allowed, self.clock, self.spurious
-            )
-            try:
-                return race.run()
-            finally:
-                for runner in race.failed:
-                    self.report(runner, "failed")
-                self.sample_passes += math.ceil(race.passes - 1e-6)
-                self.moves += race.moves
+        if init == "auto" and self._raced(maker):
+            return self._run(self._race(maker))
         name, frame = RACE[0] if init == "auto" else (init, 0)
         try:
             return [Runner(name, maker.make(name, frame, self.rng))]

@@ -95,6 +95,8 @@ def sphered(problem: Problem) -> Climb:
                 point = climb_in_chart(descent, here, min(steps, descent.book.left))
             except FAILURES:
                 if not again:
+                    if problem.on_way is not None:
+                        problem.on_way(descent.finished("sphered"))
                     raise
                 again, least, here = again - 1, 2 * least, _away(problem, descent)
                 continue
@@ -131,6 +133,7 @@ def _known(problem: Problem, here: Charted) -> Array | None:
 
 def climb_in_chart(descent: Descent, here: Charted, steps: int) -> Point:
     """Climb in one chart until its edge, the top, or the last step allowed."""
+
     def stepped(intermediate_result: OptimizeResult) -> None:
         x = np.asarray(intermediate_result.x)
         point = here.at(x)
