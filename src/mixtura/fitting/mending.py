@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.families.collapse import rows_per_weight
 from mixtura.fitting.moves import Walk, moved
 from mixtura.fitting.partial import Partial, Piece
 from mixtura.fitting.proposals import BEST, Move, Proposals
@@ -29,7 +30,8 @@ def mended(race: Race, params: Any, spikes: set[int]) -> Any | None:
     None where there is nothing to split. It is at maximum likelihood, as its climb will be.
     """
     climb = race.further(params, None, 0)
-    empty = np.flatnonzero(climb.params.weights * climb.summary.weight < 1.0)
+    held = climb.params.weights * rows_per_weight(race.maker.rows.positive, climb.summary.weight)
+    empty = np.flatnonzero(held * climb.summary.weight < 1.0)
     narrow = spikes | race.spikes(climb) | {*empty.tolist()}
     walk = Walk(race.maker, race, race.rng, False, None)
     here = walk.standing(climb, climb.summary.loglik / climb.summary.weight)

@@ -106,7 +106,7 @@ def _removal(partial: Partial, log_joint: Array, j: int, heirs: tuple[int, ...])
     shares = partial.shares[[j, *heirs]]
     mass = partial.w[chosen] * shares[:, chosen].sum(axis=0)
     # As they are now, a mixture of their own.
-    now = np.logaddexp.reduce(joint[:, [j, *heirs]], axis=1)
+    now = normalise(joint[:, [j, *heirs]])[0]
     part = np.log((shares @ partial.w).sum() / partial.w.sum())
     resp = np.ascontiguousarray(normalise(joint[:, list(heirs)])[1])
     then = partial.refit(chosen, mass, resp, STEPS)
