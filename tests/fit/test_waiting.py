@@ -59,5 +59,9 @@ def test_it_need_not_go_on_where_a_regular_end_was_as_high_on_its_way(climbed: t
     assert not beaten(worth(met + MERIT * rows + 1e-6), best)
     # Beside an end that has spikes too nothing is asked beyond height.
     assert not beaten(worth(met + 1e-6), replace(best, spurious=begun.floored))
+    # With many components it must be ahead of where a regular one ended.
+    end = worth(best.worth + MERIT * rows - 1e-6)
+    assert not beaten(end, best)
+    assert beaten(end, best, many=True)
     assert not beaten(begun, None)
     assert not beaten(begun, begun)

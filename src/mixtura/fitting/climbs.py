@@ -30,7 +30,7 @@ from mixtura.solvers.em import em
 from mixtura.solvers.examine import Examiner
 from mixtura.solvers.logbook import still_to_come
 from mixtura.solvers.newton import newton
-from mixtura.solvers.problem import Problem, Solver
+from mixtura.solvers.problem import OnWay, Problem, Solver
 from mixtura.solvers.registry import solver_name
 
 # What is said of an end with a component that only the penalty holds up.
@@ -114,6 +114,11 @@ class Climbs:
                 outcome = self._penalised(start)
         return self._told(outcome)
 
+    def bare(self, start: MixtureParams, on_way: OnWay) -> Outcome:
+        """The climb at maximum likelihood alone: raises what it runs into."""
+        model = self.model.unpenalised()
+        return self._told(self._climbed(model, self.model.begun_at(start), (), on_way=on_way))
+
     def resumed(self, begun: Outcome) -> Outcome:
         """A climb with the penalty that was begun, from there to its end."""
         outcome = self._penalised(begun.climb.params, begun.climb.iterations)
@@ -171,14 +176,19 @@ class Climbs:
         return replace(outcome, floored=floored, certificate=certificate, worth=worth)
 
     def _climbed(
-        self, model: Model, start: MixtureParams, history: Sequence[float], taken: int = 0
+        self,
+        model: Model,
+        start: MixtureParams,
+        history: Sequence[float],
+        taken: int = 0,
+        on_way: OnWay | None = None,
     ) -> Outcome:
         """One climb, of which so many steps are `taken`, and what its end looks like."""
         step = None if self.listener is None else self.listener.stepped
         sweep = self.open_sweep(model, self.rows)
         left = self.max_iter - taken
         problem = Problem(
-            model, sweep, start, self.tol, left, history, step, clock=self.clock, taken=taken
+            model, sweep, start, self.tol, left, history, step, None, self.clock, taken, on_way
         )
         # There is a penalised climb to fall back on.
         strict = self.model.penalised and not model.penalised
@@ -198,6 +208,8 @@ class Climbs:
         found = model.guard(climb.summary, climb.params) if self.model.penalised else []
         if strict and found:
             # On the way only a bound was looked at, and this end is a spike.
+            if on_way is not None:
+                on_way(climb)
             raise Collapse(found[0].component, found[0].count, found[0].spread)
         if strict and certificate.verdict == "not converged" and certificate.curvature is not None:
             # Towards a noise of zero the slope fades so slowly that a climb may not get there.

@@ -15,7 +15,7 @@ Stutzle 2003, Handbook of Metaheuristics).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,7 +27,7 @@ from mixtura.fitting.proposals import Move, Proposals
 from mixtura.fitting.removals import inherited
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.responsibilities import normalise
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 from mixtura.solvers.climb import Climb
 
 # EM steps of a trial, and of its second chance when it came within NEAR nats per row.
@@ -45,6 +45,8 @@ TRIED = 3
 FEW = 3
 # In a thorough search a pair that begins anew must promise so many times as much.
 ANEW = 10
+# A share of a row below which its digits are few.
+TINY = 1e-280
 # Where the search goes on: rounds without gain before it leaves a mixture, and before it leaves one
 # that a trial was left at, and how many of these are kept.
 LONG, ASIDE, KEPT = 8, 3, 8
@@ -212,7 +214,7 @@ def _tried(walk: Walk, here: Standing, partial: Partial, moves: list[Move]) -> S
     """The standing after these moves, None where they do not gain."""
     rows, runs = walk.maker.rows, walk.runs
     try:
-        trial = runs.begun(rows, _moved(here, partial, moves), here.climb.params, TRIAL)
+        trial = runs.begun(rows, moved(here, partial, moves), here.climb.params, TRIAL)
         worth = runs.worth(rows, trial)
         short = here.worth + GAIN - worth
         if 0 <= short < min(NEAR, CHANCE * _pace(trial)):
@@ -244,27 +246,47 @@ def _disjoint(moves: Iterable[Move]) -> list[Move]:
     return chosen
 
 
-def _moved(here: Standing, partial: Partial, moves: list[Move]) -> Array:
+def moved(here: Standing, partial: Partial, moves: list[Move]) -> Array:
     """The responsibilities (n, K) after moves that touch different components."""
     removals = [move.removal for move in moves if move.removal is not None]
     gone = [each.freed for each in removals if each.mixture is not None or not each.heirs]
-    resp = here.resp.copy()
-    if gone:
-        joint = here.log_joint.copy()
-        joint[:, gone] = -np.inf
-        resp = normalise(joint)[1]
+    resp = _without(here, gone) if gone else here.resp.copy()
     for removal in removals:
         if removal.freed not in gone:
             resp[:, removal.heirs[0]] += resp[:, removal.freed]
             resp[:, removal.freed] = 0.0
         elif removal.mixture is not None:
             rows, answers = inherited(partial, removal)
-            share = here.resp[rows][:, removal.parts].sum(axis=1)
+            share = _shared(here.resp, rows, removal.parts)
             resp[np.ix_(rows, np.array(removal.heirs))] = share[:, None] * answers
     for move in moves:
         rows, answers = partial.held(move.piece.parts), partial.answers(move.piece)
         parts = list(move.piece.parts)
-        share = resp[rows][:, parts].sum(axis=1)
+        share = _shared(resp, rows, parts)
         places = parts if move.removal is None else [*parts, move.removal.freed]
         resp[np.ix_(rows, np.array(places))] = share[:, None] * answers
     return resp
+
+
+def _without(here: Standing, gone: list[int]) -> Array:
+    """The responsibilities (n, K) of the others where some components are not."""
+    resp = here.resp.copy()
+    resp[:, gone] = 0.0
+    left = resp @ np.ones(resp.shape[1])
+    # Of rows that were wholly theirs only logarithms tell.
+    theirs = np.flatnonzero(left < TINY)
+    left[theirs] = 1.0
+    resp /= left[:, None]
+    if len(theirs):
+        joint = here.log_joint[theirs]
+        joint[:, gone] = -np.inf
+        resp[theirs] = normalise(joint)[1]
+    return resp
+
+
+def _shared(resp: Array, rows: AnyArray, parts: Sequence[int]) -> Array:
+    """What these components hold of some rows; a short row is slow to sum."""
+    share: Array = resp[rows, parts[0]]
+    for k in parts[1:]:
+        share += resp[rows, k]
+    return share

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from mixtura.records import Spike
@@ -51,15 +52,17 @@ def better(new: Outcome, old: Outcome) -> bool:
     return new.worth > old.worth + margin
 
 
-def beaten(paused: Outcome, best: Outcome | None) -> bool:
+def beaten(paused: Outcome, best: Outcome | None, many: bool = False) -> bool:
     """Whether a climb that waits need not go on: after as many steps it was not far enough ahead.
 
-    By `better`'s rule, of heights on the way in place of ends.
+    By `better`'s rule, of heights on the way in place of ends. With `many` components it must be
+    ahead of a regular end itself: what only the penalty holds up climbs long, and hardly passes it.
     """
     if best is None or best.paused:
         return False
     climb = best.climb
-    met = climb.logliks[min(paused.climb.iterations, climb.iterations)]
+    there = math.inf if many and not best.spikes else paused.climb.iterations
+    met = climb.logliks[int(min(there, climb.iterations))]
     sober = met + best.worth - climb.summary.loglik
     ahead = 0.0 if best.spikes else MERIT * sum(part.count for part in paused.spikes)
     return paused.worth <= sober + ahead

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from mixtura.fitting.partial import Partial, Piece
 from mixtura.fitting.removals import Removal, plain_removals, removals, sizeable
@@ -23,6 +24,8 @@ TRIES = 4
 PAIRS = 3
 # The most promising splits and removals, of which moves are made.
 BEST = 10
+# Of more shares than this only those above the second are looked at for who overlaps with whom.
+DENSE, SEEN = 1 << 20, 1e-8
 # A component has changed when this share of its rows has come or gone.
 CHANGED = 0.1
 
@@ -124,7 +127,9 @@ class Proposals:
         """What was found out about components that have changed."""
         if self.shares is not None and self.shares is not partial.shares:
             mass = partial.shares @ partial.w
-            change = np.abs(partial.shares - self.shares) @ partial.w
+            # One at a time they stay in the cache.
+            pairs = zip(partial.shares, self.shares, strict=True)
+            change = np.array([np.abs(now - before) @ partial.w for now, before in pairs])
             stale = {int(k) for k in np.flatnonzero(change > CHANGED * mass)}
             self.pieces = {key: each for key, each in self.pieces.items() if not stale & {*key}}
             self.merged = {key: each for key, each in self.merged.items() if not stale & {*key}}
@@ -134,8 +139,19 @@ class Proposals:
 
     def _nearest(self, w: Array, resp: Array) -> Array:
         """The component that each overlaps with most (K,), by the cosine of their shares."""
-        some = sizeable(resp)
-        shared = (some * w) @ some.T
+        shared = _shared(w, resp)
         size = np.sqrt(np.maximum(np.diag(shared), 1e-300))
         alike = shared / size / size[:, None] - 2.0 * np.eye(len(resp))
         return np.asarray(alike.argmax(axis=1))
+
+
+def _shared(w: Array, resp: Array) -> Array:
+    """What each two components share of the rows (K, K), of responsibilities (K, n)."""
+    if resp.size <= DENSE:
+        some = sizeable(resp)
+        return np.asarray((some * w) @ some.T)
+    kept = [np.flatnonzero(row > SEEN) for row in resp]
+    shares = np.concatenate([row[which] for row, which in zip(resp, kept, strict=True)])
+    ends = np.cumsum([0, *map(len, kept)])
+    few = csr_array((shares, np.concatenate(kept), ends), shape=resp.shape)
+    return np.asarray((few.multiply(w) @ few.T).toarray())

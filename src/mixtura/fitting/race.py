@@ -29,8 +29,8 @@ from mixtura.fitting.partial import Part
 from mixtura.fitting.role_moves import exchanged, freely
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.models.responsibilities import normalise
-from mixtura.records import Array, Spike, Summary
+from mixtura.models.responsibilities import normalise, one_hot
+from mixtura.records import AnyArray, Array, Spike, Summary
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.clock import NEVER, Clock
 from mixtura.solvers.em import em
@@ -74,6 +74,8 @@ class Race:
     clock    when it ends with what it has
     spurious the components of few rows that are narrow for the table
     moves    those that improved the winner
+    splits   the cluster of each row (n,) in the starts that gave each row to one, by their place;
+             those of another race in a finer scale need not be made again
     """
 
     maker: StartMaker
@@ -87,17 +89,22 @@ class Race:
     passes: float = 0.0
     moves: int = 0
     failed: list[Runner] = field(default_factory=list)
+    splits: dict[int, AnyArray] = field(default_factory=dict)
 
     def run(self) -> list[Runner]:
-        """Every start that is still standing, the best first; raises if none is."""
+        """Every start that is still standing, the best first and moved; raises if none is."""
+        return self.moved(self.started())
+
+    def started(self) -> list[Runner]:
+        """The same before any move."""
         runners: list[Runner] = []
         rounds = self._rounds()
-        for name, frame in self.entrants.starts:
+        for place, (name, frame) in enumerate(self.entrants.starts):
             if runners and self.clock.passed:
                 break
             runner = Runner(name, self.maker.base)
             try:
-                runners.append(self._after(runner, self._first(name, frame, rounds[0])))
+                runners.append(self._after(runner, self._first(place, name, frame, rounds[0])))
             except FAILURES as error:
                 self.failed.append(replace(runner, error=str(error)))
                 failure = error
@@ -114,10 +121,14 @@ class Race:
             kept, dropped = _cut(sorted(runners, key=_rank), keep, early=steps == rounds[1])
             left = [*dropped, *left]
             runners = [self._further_or_as_is(runner, steps) for runner in kept]
-        winner, *others = sorted(runners, key=_rank)
-        rest = [*others, *left]
-        # A move would have to know of which components something is known.
-        if not (self.maker.given or self.entrants.known or self.maker.anchors):
+        return [*sorted(runners, key=_rank), *left]
+
+    def moved(self, runners: list[Runner]) -> list[Runner]:
+        """These, the best first, after moves of its components."""
+        winner, *rest = runners
+        if self._all_narrow(winner):
+            return runners
+        if self.movable:
             winner = self._moved(winner, rest)
         elif self.maker.roles and not self.maker.given and not self.entrants.known:
             assert winner.climb is not None
@@ -129,6 +140,16 @@ class Race:
     def left(self) -> float:
         """Multiplications that the search may still take; none when its time is over."""
         return 0.0 if self.clock.passed else self.allowed - self.work
+
+    @property
+    def movable(self) -> bool:
+        """Whether components may be moved: a move knows of none of which something is known."""
+        return not (self.maker.given or self.entrants.known or self.maker.anchors)
+
+    def spikes(self, climb: Climb) -> set[int]:
+        """The components that are narrow, or that the fit would warn of as spurious."""
+        narrow = self.maker.model.guard(climb.summary, climb.params)
+        return {spike.component for spike in (*narrow, *self.spurious(climb))}
 
     @cached_property
     def small(self) -> bool:
@@ -228,15 +249,25 @@ class Race:
         share = 0.5 * self.allowed / (all_steps * self._whole)
         return [max(1, int(steps * min(share, 1.0))) for steps in ROUNDS]
 
-    def _first(self, name: str, frame: int, steps: int) -> Climb:
+    def _first(self, place: int, name: str, frame: int, steps: int) -> Climb:
         """The first round of one start."""
         if self.maker.given:
             return self.further(self.maker.make(name, frame, self.rng), None, steps)
-        resp = self.maker.split(name, frame, self.rng)
-        self.work += self.entrants.work(name)
+        resp = self._split(place, name, frame)
         if self.maker.roles and frame % 2 and not self.entrants.known:
             resp = self.maker.in_roles(freely(self.maker, self.open_sweep, resp, steps))
         return self.begun(self.maker.rows, resp, self.maker.base, steps)
+
+    def _split(self, place: int, name: str, frame: int) -> Array:
+        """The responsibilities of one start."""
+        if place in self.splits:
+            return one_hot(self.splits[place], len(self.maker.base.weights))
+        resp = self.maker.split(name, frame, self.rng)
+        self.work += self.entrants.work(name)
+        labels = resp.argmax(axis=1)
+        if (resp[np.arange(len(resp)), labels] == 1.0).all():
+            self.splits[place] = labels
+        return resp
 
     def _after(self, runner: Runner, climb: Climb) -> Runner:
         spent = runner.spent + climb.iterations

@@ -23,6 +23,8 @@ HEIRS, TAKEN = 4, 0.05
 STEPS = 12
 # What a row holds of other components at least, to say where it would go.
 TINY = 1e-10
+# A share of a row so small that its square is nothing.
+SLIGHT = 1e-9
 # A share of a row that is none.
 NONE = 1e-100
 
@@ -59,13 +61,12 @@ def plain_removals(
 ) -> list[Removal]:
     """Of each component, in no time: its rows left to all others as they are, or to the nearest,
     the two of them made one at the cost that is known of each pair."""
-    others = np.maximum(1.0 - partial.shares, 1e-12)
-    alone = -(np.log(others, out=others) @ partial.w)
+    alone = [_alone(row, partial.w) for row in partial.shares]
     found = []
     for j, heir in enumerate(nearest.tolist()):
         cost = merged[min(j, heir), max(j, heir)]
         joined = Removal(cost, j, (heir,))
-        found.append(joined if cost < alone[j] else Removal(float(alone[j]), j))
+        found.append(joined if cost < alone[j] else Removal(alone[j], j))
     return found
 
 
@@ -73,6 +74,14 @@ def sizeable(shares: Array) -> Array:
     """The shares without the tiny ones: products too small for float64 would take a hundred times
     as long."""
     return np.asarray(shares * (shares > NONE))
+
+
+def _alone(share: Array, w: Array) -> float:
+    """What rows lose that are left to all others as they are, of whom one has these shares (n,)."""
+    some = np.flatnonzero(share > SLIGHT)
+    rest = np.maximum(1.0 - share[some], 1e-12)
+    # The logarithm of what is left of one is the share itself where that is small.
+    return float(w @ share - w[some] @ (np.log(rest) + share[some]))
 
 
 def heirs_of(shares: Array, w: Array) -> list[tuple[int, ...]]:
@@ -102,7 +111,7 @@ def _removal(partial: Partial, log_joint: Array, j: int, heirs: tuple[int, ...])
     shares = partial.shares[[j, *heirs]]
     mass = partial.w[chosen] * shares[:, chosen].sum(axis=0)
     # As they are now, a mixture of their own.
-    now = np.logaddexp.reduce(joint[:, [j, *heirs]], axis=1)
+    now = normalise(joint[:, [j, *heirs]])[0]
     part = np.log((shares @ partial.w).sum() / partial.w.sum())
     resp = np.ascontiguousarray(normalise(joint[:, list(heirs)])[1])
     then = partial.refit(chosen, mass, resp, STEPS)

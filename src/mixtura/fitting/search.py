@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -15,7 +15,8 @@ import numpy as np
 from mixtura.errors import FAILURES, FitError
 from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.climbs import Climbs
-from mixtura.fitting.entrants import RACE
+from mixtura.fitting.entrants import MANY, RACE
+from mixtura.fitting.mending import mended_end
 from mixtura.fitting.outcome import Outcome, beaten, better
 from mixtura.fitting.plainer import unless_surely_above
 from mixtura.fitting.race import Race, Runner
@@ -141,20 +142,36 @@ class Search(Climbs):
 
     def _first(self, maker: StartMaker) -> Outcome:
         """An initialisation, in the scale of the winner of the race where that asks for one and
-        leads to a regular end: a climb in the table's would be for nothing."""
-        runners, coarse = self._runners(maker, "auto"), self.model
-        climb = runners[0].climb
-        finer = None if climb is None or self.late else coarse.finer(climb.summary, climb.params)
+        leads to a regular end: moves and a climb in the table's would be for nothing."""
+        if not self._raced(maker):
+            return self._climbs(maker, self._runners(maker, "auto"))
+        race, coarse, moved = self._race(maker), self.model, False
+        with self._tallied(race):
+            runners = race.started()
+            finer = self._asked(runners[0])
+            if finer is None:
+                runners, moved = race.moved(runners), True
+                finer = self._asked(runners[0])
         if finer is not None:
             self.model, fine = finer, _as_fine(maker, finer)
             with suppress(*FAILURES):
-                found = self._climbs(fine, self._runners(fine, "auto"))
+                found = self._climbs(fine, self._run(replace(self._race(fine), splits=race.splits)))
                 if _regular(found):
                     for runner in runners:
                         self.report(runner, "dropped")
                     return found
             self.model = coarse
+        if not moved:
+            with self._tallied(race):
+                runners = race.moved(runners)
         return self._climbs(maker, runners)
+
+    def _asked(self, winner: Runner) -> Model | None:
+        """The model in the scale of a race's winner, where that is far finer than the table's."""
+        climb = winner.climb
+        if climb is None or self.late:
+            return None
+        return self.model.finer(climb.summary, climb.params)
 
     def _finer(self, best: Climb) -> tuple[Model | None, Climb]:
         """(the model in the scale of an end's components, that end): of the best, else of one that
@@ -196,6 +213,7 @@ class Search(Climbs):
         # Beside noise starts are without it, and their ends tell nothing of its climbs.
         alike = type(maker.model) is type(self.model)
         ends = [one.climb for one in runners if alike and one.climb is not None]
+        many = alike and self._mendable(maker)
         self.narrow = [end for end in ends if self._all_narrow(end)]
         whole = pass_work(maker.model, maker.base, self.rows.positive)
         most = self.passes + allowed_work(maker.model, maker.base, self.rows) / whole
@@ -207,17 +225,18 @@ class Search(Climbs):
             runner = None
             if best is None or best.floored:
                 runner = self._next(runners, place)
-            elif best.spurious and place < SURE:
+            elif best.spurious and place < SURE and not many:
                 runner = self._next(runners, FINALISTS)
             if runner is None:
                 break
-            outcome = ended(runner, partial(self.climb, runner.params, pause=bool(runners)))
+            first = partial(self._first_of_many, maker) if many and place == 0 else self.climb
+            outcome = ended(runner, partial(first, runner.params, pause=bool(runners)))
             if outcome is not None and outcome.paused:
                 waiting.append((runner, outcome))
             elif outcome is not None:
                 best = self._kept(runner, outcome, best)
         for runner, begun in waiting:
-            left = beaten(begun, best)
+            left = beaten(begun, best, many)
             outcome = begun if left else ended(runner, partial(self.resumed, begun))
             if outcome is not None:
                 best = self._kept(runner, outcome, best)
@@ -232,6 +251,17 @@ class Search(Climbs):
         if best is None:
             raise failure
         return best
+
+    def _first_of_many(self, maker: StartMaker, start: MixtureParams, pause: bool) -> Outcome:
+        """The first of the climbs of many components."""
+        end = mended_end(self, partial(self._race, maker), self._tallied, start)
+        return end or self.climb(start, pause=pause)
+
+    def _mendable(self, maker: StartMaker) -> bool:
+        """Whether spikes are moved elsewhere: of many components, where looks at them are cheap."""
+        race = self._race(maker)
+        many = len(maker.base.weights) >= MANY and self.model.penalised
+        return many and race.movable and race.quick
 
     def _kept(self, runner: Runner, outcome: Outcome, best: Outcome | None) -> Outcome | None:
         """The best with one more, whose start is reported; one that waits is none."""
@@ -290,21 +320,35 @@ class Search(Climbs):
                 replace(kept, reason=reason), (), False, kept.summary.loglik, certificate
             )
 
+    def _raced(self, maker: StartMaker) -> bool:
+        """Whether starts race: where means are given there is one only."""
+        asked = len(maker.base.weights) > 1 and self.max_iter >= RACE_STEPS
+        return asked and "means" not in maker.given
+
+    def _race(self, maker: StartMaker) -> Race:
+        allowed = allowed_work(maker.model, maker.base, self.rows)
+        return Race(maker, self.open_sweep, self.tol, self.rng, allowed, self.clock, self.spurious)
+
+    def _run(self, race: Race) -> list[Runner]:
+        with self._tallied(race):
+            return race.run()
+
+    @contextmanager
+    def _tallied(self, race: Race) -> Iterator[None]:
+        """What a race does meanwhile is counted."""
+        failed, passes, moves = len(race.failed), race.passes, race.moves
+        try:
+            yield
+        finally:
+            for runner in race.failed[failed:]:
+                self.report(runner, "failed")
+            self.sample_passes += math.ceil(race.passes - passes - 1e-6)
+            self.moves += race.moves - moves
+
     def _runners(self, maker: StartMaker, init: str) -> list[Runner]:
         """Starting mixtures in order of promise."""
-        raced = init == "auto" and len(maker.base.weights) > 1
-        if raced and "means" not in maker.given and self.max_iter >= RACE_STEPS:
-            allowed = allowed_work(maker.model, maker.base, self.rows)
-            race = Race(
-                maker, self.open_sweep, self.tol, self.rng, allowed, self.clock, self.spurious
-            )
-            try:
-                return race.run()
-            finally:
-                for runner in race.failed:
-                    self.report(runner, "failed")
-                self.sample_passes += math.ceil(race.passes - 1e-6)
-                self.moves += race.moves
+        if init == "auto" and self._raced(maker):
+            return self._run(self._race(maker))
         name, frame = RACE[0] if init == "auto" else (init, 0)
         try:
             return [Runner(name, maker.make(name, frame, self.rng))]

@@ -9,7 +9,6 @@ knows the whole information keeps to EM's way better, and begins when that is wo
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 
@@ -43,6 +42,8 @@ FINER = 1e-3
 # Steps after which the whole information, where it is one look, may lead: EM's way is by then
 # decided about as well as when the hill is concave.
 CHOSEN = 40
+# What is said of a climb that others go on from.
+EDGE = "stopped: a component holds less than a row"
 # So often it leads at most, where it runs into singularities.
 TRIES = 3
 # SQUAREM steps between two looks: so many, and this share of all steps so far.
@@ -63,7 +64,9 @@ def auto(problem: Problem) -> Climb:
     3. Otherwise SQUAREM takes 20 steps and half as many as were taken so far, EM five, and 2 is
        asked again. After 40 steps `sphered` takes over, wherever that is, where an engine has the
        whole information in one look at the rows and as many passes as that is worth were made,
-       since it last ran into a singularity too: then SQUAREM goes on, and it is tried TRIES times.
+       since it last ran into a singularity too: then SQUAREM goes on, and it is tried TRIES times;
+       but where somebody goes on from the way (`Problem.on_way`) that ends the climb, and so does
+       an edge.
     4. At the edge of the parameters (a component with less than a row, or at the floor of its
        variance) and where L-BFGS runs into a singularity, SQUAREM goes on instead; where rounding
        stops its line search, EM. A model without free coordinates (`Model.obstacle`) and `tol=0`,
@@ -87,13 +90,24 @@ def auto(problem: Problem) -> Climb:
         spent = problem.sweep.passes - before
         if calm and concave(problem, ran):
             return quasi_newton(problem, ran, spent)
-        inside = ran.iterations >= CHOSEN and not model.at_edge(ran.summary, ran.params)
-        ready = inside and tries > 0 and problem.sweep.passes - since >= whole_price(problem, ran)
+        decided = ran.iterations >= CHOSEN
+        edge = decided and model.at_edge(ran.summary, ran.params)
+        if edge and problem.on_way is not None:
+            return replace(ran, reason=EDGE)
+        ready = (
+            decided
+            and not edge
+            and tries > 0
+            and problem.sweep.passes - since >= whole_price(problem, ran)
+        )
         if ready:
             tries -= 1
-            with suppress(*FAILURES):
+            try:
                 ran = informed(problem, ran, left)
                 continue
+            except FAILURES:
+                if problem.on_way is not None:
+                    raise
             since = problem.sweep.passes
         ran = leg(problem, squarem, ran, min(int(STRIDE + SHARE * ran.iterations), left))
         left = max_iter - ran.iterations
@@ -107,7 +121,10 @@ def leg(problem: Problem, solver: Solver, before: Climb, steps: int) -> Climb:
     # A history is one of objectives, and a climb's log-likelihoods are not penalised.
     penalised = before.objective != before.summary.loglik
     history = () if penalised else (*before.earlier, *before.logliks)
-    return before.followed(solver(problem.onward(before, max_iter=steps, history=history)))
+    after = before.followed(solver(problem.onward(before, max_iter=steps, history=history)))
+    if problem.on_way is not None:
+        problem.on_way(after)
+    return after
 
 
 def quasi_newton(problem: Problem, before: Climb, spent: int) -> Climb:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dtrtrs
 
 from mixtura.records import Array
 from mixtura.solvers.charted import Charted, Point
@@ -21,41 +19,8 @@ from mixtura.solvers.problem import Problem
 MEMORY = 20
 # An evaluation without a finite density counts as this many nats per row worse than the start.
 NOWHERE = 1e3
-# What is added to an information that is not positive grows by this factor.
-GROWTH = 4.0
 # Where no step leads up, a gap within this factor of the tolerance or of rounding is the top.
 SLACK = 100.0
-
-
-@dataclass(frozen=True)
-class Axes:
-    """Axes of a chart along which a matrix is the identity: its lower Cholesky root."""
-
-    root: Array
-
-    @classmethod
-    def of(cls, information: Array, least: float) -> Axes:
-        """Those of the information and `least` in every direction, more where that is not positive.
-
-        Nocedal & Wright (2006), Numerical Optimization, algorithm 3.3; of finite numbers only.
-        """
-        while True:
-            root, failed = dpotrf(information + least * np.eye(len(information)), lower=True)
-            if not failed:
-                return cls(root)
-            least *= GROWTH
-
-    def free(self, along: Array) -> Array:
-        """The chart's coordinates of numbers along the axes."""
-        return np.asarray(dtrtrs(self.root, along, lower=True, trans=1)[0])
-
-    def along(self, free: Array) -> Array:
-        """The way back."""
-        return self.root.T @ free
-
-    def slope(self, gradient: Array) -> Array:
-        """A gradient in the chart's coordinates, along the axes."""
-        return np.asarray(dtrtrs(self.root, gradient, lower=True)[0])
 
 
 class Descent:
@@ -74,9 +39,9 @@ class Descent:
         """Note where the climb begins."""
         return Logbook(problem, point.summary)
 
-    def open(self, here: Charted, axes: Axes | None = None) -> None:
+    def open(self, here: Charted) -> None:
         """Begin at a chart's centre: what was learnt in another chart is forgotten."""
-        self.last, self.rising, self.axes = here.centre, False, axes
+        self.last, self.rising = here.centre, False
         self.stretches: deque[float] = deque(maxlen=MEMORY)
 
     def exhausted(self) -> None:
@@ -100,13 +65,10 @@ class Descent:
         """
         if self.rising:
             return math.inf
-        gradient = gradient if self.axes is None else self.axes.slope(gradient)
         return 0.5 * float(gradient @ gradient) * max([1.0, *self.stretches])
 
     def learn(self, step: Array, change: Array) -> None:
         """Note how flat the hill is along a step; where the slope rose the top is not near."""
-        if self.axes is not None:
-            step, change = self.axes.along(step), self.axes.slope(change)
         if step @ change > 0:
             self.stretches.append(float((step @ step) / (step @ change)))
         else:
@@ -131,7 +93,7 @@ class Descent:
         return self.book.finish(self.last.params, self.last.summary, ran, stopped=self.stopped)
 
 
-def downhill(here: Charted, axes: Axes | None = None) -> Callable[[Array], tuple[float, Array]]:
+def downhill(here: Charted) -> Callable[[Array], tuple[float, Array]]:
     """Minus the objective per row and its gradient, for an optimiser that goes down."""
     worst = -here.centre.value / here.centre.summary.weight + NOWHERE
 
@@ -141,9 +103,4 @@ def downhill(here: Charted, axes: Axes | None = None) -> Callable[[Array], tuple
             return worst, np.zeros_like(free)
         return -point.value / point.summary.weight, -point.gradient
 
-    def turned(along: Array) -> tuple[float, Array]:
-        assert axes is not None
-        value, slope = at(axes.free(along))
-        return value, axes.slope(slope)
-
-    return at if axes is None else turned
+    return at

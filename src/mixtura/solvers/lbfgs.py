@@ -22,9 +22,10 @@ from mixtura.records import Array
 from mixtura.solvers.charted import Charted, Point
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.curvature import information_times, symmetric
-from mixtura.solvers.descent import MEMORY, Axes, Descent, downhill
+from mixtura.solvers.descent import MEMORY, Descent, downhill
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
+from mixtura.solvers.turned import turned
 
 # A chart's edge, as a share of its radius.
 EDGE = 0.999
@@ -88,11 +89,14 @@ def sphered(problem: Problem) -> Climb:
                 descent.exhausted()
                 break
             steps = MANY if here.price > here.chart.size else max(LEG, math.ceil(here.price))
-            descent.open(here, Axes.of(known, least))
+            here = turned(here, known, least)
+            descent.open(here)
             try:
                 point = climb_in_chart(descent, here, min(steps, descent.book.left))
             except FAILURES:
                 if not again:
+                    if problem.on_way is not None:
+                        problem.on_way(descent.finished("sphered"))
                     raise
                 again, least, here = again - 1, 2 * least, _away(problem, descent)
                 continue
@@ -129,11 +133,10 @@ def _known(problem: Problem, here: Charted) -> Array | None:
 
 def climb_in_chart(descent: Descent, here: Charted, steps: int) -> Point:
     """Climb in one chart until its edge, the top, or the last step allowed."""
-    axes = descent.axes
 
     def stepped(intermediate_result: OptimizeResult) -> None:
         x = np.asarray(intermediate_result.x)
-        point = here.at(x if axes is None else axes.free(x))
+        point = here.at(x)
         assert point is not None
         here.met.clear()
         if not descent.accept(point):
@@ -141,11 +144,11 @@ def climb_in_chart(descent: Descent, here: Charted, steps: int) -> Point:
 
     radius = here.chart.radius
     minimize(
-        downhill(here, axes),
+        downhill(here),
         np.zeros(here.chart.size),
         jac=True,
         method="L-BFGS-B",
-        bounds=np.column_stack([-radius, radius]) if axes is None else None,
+        bounds=np.column_stack([-radius, radius]) if np.isfinite(radius).all() else None,
         callback=stepped,
         options={"maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0, "maxiter": steps},
     )

@@ -15,6 +15,8 @@ from mixtura.solvers.clock import NEVER, Clock
 
 # Called after every step with (iterations so far, gain per row of the last step).
 OnStep = Callable[[int, float], None]
+# Told of points on the way of a climb.
+OnWay = Callable[[Climb], None]
 
 
 class SweepLike(Protocol):
@@ -62,6 +64,8 @@ class Problem:
     summary        that of `params`, where it is already known
     clock          when it ends wherever it is
     taken          steps that others took before, to be counted where the limit is named
+    on_way         told where legs of the climb ended: whoever knows may go on from there, so one
+                   that runs into a singularity need not try another way
     """
 
     model: Model
@@ -74,6 +78,7 @@ class Problem:
     summary: Summary | None = None
     clock: Clock = NEVER
     taken: int = 0
+    on_way: OnWay | None = None
 
     @property
     def limit(self) -> str:

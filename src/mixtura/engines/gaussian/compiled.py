@@ -51,6 +51,8 @@ _CHUNKS, _MOST_ROWS = 32, 1 << 16
 _CHUNK_NUMBERS = 1 << 18
 # Cuts fall between blocks of the kernels for many columns: see native/wide.h.
 _BLOCK = 384
+# Rows that see few components have so many times fewer in sight.
+_SIGHT = 4
 # Sets of components that a thread fits at a time.
 _SETS = 3
 
@@ -176,7 +178,8 @@ class CompiledSweep(Sweep):
 
     def summed(self, rows: Source, params: MixtureParams, **how: bool) -> Summary:
         """The same over rows of the same shape, each chunk as `gaussian_pass` takes it."""
-        size = chunk_rows(rows.n, rows.d, len(params.weights), self.form.name)
+        K = len(params.weights)
+        size = chunk_rows(rows.n, rows.d, K // _SIGHT if "near" in how else K, self.form.name)
 
         def part(chunk: Chunk) -> Summary:
             return self.part(chunk, params, **how)

@@ -59,6 +59,9 @@ from mixtura.records import AnyArray, Array, Equation, Spike
 # A scale is worth another search where the penalty makes up a tenth of a component's narrowest
 # variance, for then it hides what is narrower inside, and where that falls by this factor.
 COARSE, FINER = 0.1, 10.0
+# One component may ask for it; of more than MANY every ASKINGth beyond, for some are always narrow
+# by chance.
+MANY, ASKING = 32, 8
 
 
 @dataclass(frozen=True)
@@ -312,7 +315,8 @@ class CovariancePrior(Prior):
         # Rows on one value, or on a plane, say nothing of a scale: what they have is rounding.
         sound = (counts >= few_rows(form.columns(d))) & (spread > 0)
         w = np.broadcast_to(self._rows(counts), counts.shape)[sound]
-        if not (2 * self.strength > COARSE * w * spread[sound]).any():
+        asking = 2 * self.strength > COARSE * w * spread[sound]
+        if asking.sum() < max(1, (K - MANY) / ASKING):
             return None
         S, pivots = within_components(form, own, counts, sound, d)
         target = form.restrict(S)
