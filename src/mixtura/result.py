@@ -36,6 +36,11 @@ class StartReport:
     belief: Finite = 0.0
     unfinished: bool = False
 
+    @property
+    def finished(self) -> bool:
+        """Whether it was climbed over all rows."""
+        return self.outcome in ("kept", "collapsed")
+
 
 @dataclass(frozen=True)
 class Optimum:

@@ -172,8 +172,9 @@ def _found(
         fit = restored(fit, *way[1:])
         return Found(fit.params, fit, way[1])
     if kept is not None:
-        # Starts are climbed over a sample of which no row is left out: not on the end's scale.
-        fit = replace(fit, starts=tuple(replace(one, loglik=None) for one in fit.starts))
+        # Races are run over a sample of which no row is left out: not on the scale of ends.
+        starts = (one if one.finished else replace(one, loglik=None) for one in fit.starts)
+        fit = replace(fit, starts=tuple(starts))
     least = None if kept is None else kept.threshold
     return Found(fit.params, fit, ground.model.family, ground.model, least)
 
