@@ -109,8 +109,8 @@ def fit(
     with ExitStack() as stack:
         if checkpoint is not None:
             seed = resumed_seed(checkpoint, random_state, seed)
-            asked = {"solver": described(solver), "engine": engine, "n_init": n_init}
-            asked |= {"tol": tol, "max_iter": max_iter}
+            asked: dict[str, Any] = {"solver": described(solver), "engine": engine}
+            asked |= {"n_init": n_init, "tol": tol, "max_iter": max_iter}
             told = model_identity(rows, model, start, seed, random_state, **asked)
             opened = journaled(opened, rows, stack.enter_context(Checkpoint(checkpoint, told)))
         stack.enter_context(single_blas)

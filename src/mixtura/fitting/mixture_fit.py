@@ -173,10 +173,9 @@ def _found(
         return Found(fit.params, fit, way[1])
     if kept is not None:
         # Races are run over a sample of which no row is left out: not on the scale of ends.
-        starts = (one if one.finished else replace(one, loglik=None) for one in fit.starts)
-        fit = replace(fit, starts=tuple(starts))
-    least = None if kept is None else kept.threshold
-    return Found(fit.params, fit, ground.model.family, ground.model, least)
+        raced = (one if one.finished else replace(one, loglik=None) for one in fit.starts)
+        fit = replace(fit, starts=tuple(raced))
+    return Found(fit.params, fit, ground.model.family, ground.model, kept and kept.threshold)
 
 
 def _ground(rows: Source, task: Task, rng: np.random.RandomState, known: Survey) -> Ground:
