@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mixtura import GaussianMixture
+from mixtura import GaussianMixture, HiddenMarkov
 from mixtura.cli import app
+from mixtura.cli.working import Working
+from mixtura.data.tables import NamedRows
 from mixtura.report.landscape import PALE, draw_landscape
 from mixtura.result import Fit, StartReport
 
@@ -140,3 +142,40 @@ def test_what_ends_are_ranked_by_is_no_taller_than_the_axes() -> None:
     (ax,) = figure.axes
     assert ax.get_ylabel() == "log-likelihood\n+ log prior"
     assert ax.yaxis.label.get_window_extent().height < ax.get_window_extent().height
+
+
+class Told(Working):
+    """A progress line, and how things stood before each start."""
+
+    def __init__(self) -> None:
+        super().__init__("", None)
+        self.met: list[tuple[float, float | None]] = []
+
+    def stands(self, best: float, chance: float | None) -> None:
+        super().stands(best, chance)
+        self.met.append((best, chance))
+
+
+def test_progress_tells_what_a_search_that_ended_there_would() -> None:
+    rng = np.random.default_rng(3)
+    X = np.concatenate([rng.normal(at, 1, size=(40, 2)) for at in (0, 2, 3)])
+    mixture = GaussianMixture(3, covariance_type="diag", n_init=10, random_state=0)
+    chain = HiddenMarkov("diag", 3, n_init=4, random_state=0)
+    told = Told(), Told()
+    mixture.fit_table(NamedRows(X, ("a", "b"), None), told[0])
+    chain.fit(X, listener=told[1])
+    for each, progress in zip((mixture, chain), told, strict=True):
+        assert progress.index == len(progress.met) == each.n_init - 1
+        assert progress.met[0][1] is None
+        fit = each.set_params(n_init=each.n_init - 1).fit(X).fit_result_
+        # What is done once, after the last start, is not told of before.
+        best, chance = progress.met[-1]
+        assert best == pytest.approx(fit.mean_loglik, abs=1e-6)
+        assert chance == pytest.approx(fit.chance_of_higher, abs=1e-9)
+    shown = Working("reading", 12)
+    shown.started(0)
+    assert shown.doing == "start 1 of 12, short runs"
+    shown.stands(-4.25, 0.066)
+    shown.started(8)
+    standing = "; best -4.2500 per row, chance of better 6.6 %"
+    assert shown.doing == f"start 9 of 12, short runs{standing}"

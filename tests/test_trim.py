@@ -231,8 +231,17 @@ def test_a_ratio_without_any_spread_says_so(start: str) -> None:
     assert np.isfinite(GaussianMixture(29, **settings).fit(rows).fit_result_.loglik)
 
 
-def test_starts_of_trimmed_fits_are_on_no_scale_of_the_end(trimmed: GaussianMixture) -> None:
-    assert trimmed.fit_result_.landscape == ()
+@pytest.mark.parametrize("groups", [2, 3])
+def test_ends_are_on_the_scale_of_the_fit_and_races_on_none(groups: int) -> None:
+    # Of three groups, the best of 600 rows is met from a larger mixture alone.
+    rng = np.random.default_rng(0)
+    more = rng.normal(size=(300, 2)), rng.normal(4, 1, (290, 2)), rng.uniform(-20, 20, (60, 2))
+    rows = X if groups == 2 else np.vstack(more)
+    settings = {"trim": 0.1, "n_init": 4, "random_state": 0}
+    fit = GaussianMixture(groups, **settings).fit(rows).fit_result_
+    assert fit.landscape[0].mean_loglik == pytest.approx(fit.mean_loglik, abs=1e-6)
+    assert ("larger mixture" in fit.landscape[0].hits) == (groups == 3)
+    assert all(one.loglik is None for one in fit.starts if not one.finished)
 
 
 def test_a_share_below_one_row_is_told() -> None:

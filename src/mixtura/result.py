@@ -38,6 +38,11 @@ class StartReport:
     unfinished: bool = False
     spurious: bool = False
 
+    @property
+    def finished(self) -> bool:
+        """Whether it was climbed over all rows."""
+        return self.outcome in ("kept", "collapsed")
+
 
 @dataclass(frozen=True)
 class Optimum:

@@ -133,6 +133,21 @@ def test_an_audit_reports_it(galaxies: Array) -> None:
     assert mixtura.audit(free, galaxies, n_init=1).bound is None
 
 
+def test_what_is_known_in_advance_is_bounded_too(galaxies: Array) -> None:
+    known = {"covariances": [[1.0]]}
+    settings = {"covariance_type": "tied", "fixed": known, "tol": 1e-10, "random_state": 0}
+    found = mixtura.audit(GaussianMixture(6, **settings).fit(galaxies), galaxies, n_init=1)
+    assert found.best.loglik == pytest.approx(-199.3424, abs=1e-4)
+    assert "proved: no mixture with this covariance" in found.summary()
+    with_prior = GaussianMixture(2, covariance_type="tied", prior="fraley-raftery", random_state=0)
+    bound = mixing_bound(with_prior.fit(galaxies), galaxies)
+    free = GaussianMixture(2, covariance_type="tied", random_state=0).fit(galaxies)
+    assert bound.bound > free.score(galaxies) * 82 - with_prior.score(galaxies) * 82
+    noisy = GaussianMixture(1, noise=True, random_state=0).fit(galaxies)
+    with pytest.raises(ValueError, match="knows no noise"):
+        mixing_bound(noisy, galaxies)
+
+
 def test_what_it_refuses(galaxies: Array) -> None:
     with pytest.raises(ValueError, match="must be a fitted mixture"):
         mixing_bound(3, galaxies)

@@ -46,11 +46,14 @@ def test_consistency(monkeypatch):
         # chi-square of 15: outside in 1 of 1000 tables of each size, either way.
         low, high = np.sqrt(np.array([3.5, 37.7]) / 15)
         assert low < row["known"] / row["information"] < high
+        # The median of some 37 roots of |N(0, 1)|: below in 1 of 1200 tables, above in 1 of 10^5.
         assert 0.7 < row["one too many"] / row[".977 / n^(1/4)"] < 1.4
 
 
 def test_misfit():
     clean, few, *_ = rows(lab.run("misfit", n=200, tables=3))
+    # Means of 100 rows have deviations of 0.1. One table in 20 with outliers keeps its groups: two
+    # of three do in 1 of 140.
     assert clean["Gaussian"] < 0.5
     assert few["Gaussian"] > 1.0
     assert few["Student's t"] < 0.5

@@ -105,7 +105,7 @@ def fit(
     silent = quiet or as_json
     with (
         cluster(engine, scheduler),
-        Working("reading", 1 if starts == options.AUTO else starts) as working,
+        Working("reading", None if starts == options.AUTO else starts) as working,
     ):
         opened = apart_table if engine == DASK else open_table
         data = opened(

@@ -74,7 +74,10 @@ def hmm(
     numbers = parsed(states, "--states")
     one = {"known": order.known, "max-seconds": max_seconds, "checkpoint": checkpoint}
     _refuse_beside_several(numbers, states, one)
-    with Working("reading") as working, resumable(checkpoint):
+    with (
+        Working("reading", None if starts == options.AUTO else starts) as working,
+        resumable(checkpoint),
+    ):
         file = OrderedFile(
             table,
             made_of.kind(),
@@ -101,7 +104,7 @@ def hmm(
             search = _searched(chain, data, numbers, str(criterion), folds, seed)
             chain = search.best_estimator_
         else:
-            _fit(chain, data, max_seconds, checkpoint)
+            _fit(chain, data, working, max_seconds, checkpoint)
         working.doing = "writing" if outputs.figure is None else "drawing"
         outputs = _write(chain, data, outputs, order.time)
     if as_json:
@@ -132,7 +135,13 @@ def _unfitted(made_of: dict[str, Any], **settings: Any) -> Any:
     return HiddenMarkov(spec_of(made_of), **settings)
 
 
-def _fit(chain: Any, data: ToFit, max_seconds: float | None, checkpoint: Path | None) -> None:
+def _fit(
+    chain: Any,
+    data: ToFit,
+    working: Working,
+    max_seconds: float | None,
+    checkpoint: Path | None,
+) -> None:
     """Fit it; a climb that did not end is told in the command's own words."""
     from sklearn.exceptions import ConvergenceWarning
 
@@ -141,7 +150,13 @@ def _fit(chain: Any, data: ToFit, max_seconds: float | None, checkpoint: Path | 
     with warnings.catch_warnings():
         # Its text is about Python's parameters.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        chain.fit(data.X, **data.beside, max_seconds=max_seconds, checkpoint=checkpoint)
+        chain.fit(
+            data.X,
+            **data.beside,
+            max_seconds=max_seconds,
+            checkpoint=checkpoint,
+            listener=working,
+        )
     fit = chain.fit_result_
     if cut_short(fit):
         note(f"warning: {unfinished(fit)}")

@@ -31,12 +31,14 @@ class Working:
     """A progress line on stderr, in a terminal only, once the work has taken PATIENCE seconds.
 
     A `FitListener`: what it is told is only noted; drawing happens in another thread. Where
-    the terminal is needed for a table it is not `shown`.
+    the terminal is needed for a table it is not `shown`. How many `starts` there will be may be
+    unknown: None.
     """
 
-    def __init__(self, doing: str, starts: int = 1, *, shown: bool = True) -> None:
+    def __init__(self, doing: str, starts: int | None = 1, *, shown: bool = True) -> None:
         self.shown = shown
         self.starts, self.index, self.doing = starts, 0, doing
+        self.standing = ""
         self.pace: Pace | None = None
         self._bar = Progress(
             SpinnerColumn(),
@@ -46,7 +48,7 @@ class Working:
             console=stderr,
             transient=True,
         )
-        self._task = self._bar.add_task("", total=starts if starts > 1 else None)
+        self._task = self._bar.add_task("", total=None if starts == 1 else starts)
         self._timer = threading.Timer(PATIENCE, self._bar.start)
         self._timer.daemon = True
 
@@ -80,23 +82,33 @@ class Working:
         """So many of all pieces of work are done."""
         self._bar.update(self._task, total=total, completed=done)
 
+    def stands(self, best: float, chance: float | None) -> None:
+        """So far the best end has this log-likelihood per row."""
+        better = "" if chance is None else f", chance of better {100 * chance:.2g} %"
+        self.standing = f"; best {best:.4f} per row{better}"
+
     def started(self, index: int) -> None:
         """A start begins."""
         self.index = index
-        self.doing = "short runs from many starts"
+        self._climbs("short runs")
         if self.pace is None:
             self._bar.update(self._task, completed=index)
 
     def stepped(self, iterations: int, gain: float) -> None:
         """One more EM step was taken."""
-        which = f"start {self.index + 1} of {self.starts}, " if self.starts > 1 else ""
-        self.doing = f"{which}EM step {iterations}, last gain {gain:.1e} per row"
+        self._climbs(f"EM step {iterations}, last gain {gain:.1e} per row")
         if self.pace is not None:
             self.pace.gained(gain)
 
     def ended(self, climb: Climb, mean_loglik: float) -> None:
         """A climb is over."""
-        self.doing = f"{mean_loglik:.4f} log-likelihood per row after {climb.iterations} EM steps"
+        self._climbs(f"{mean_loglik:.4f} log-likelihood per row after {climb.iterations} EM steps")
+
+    def _climbs(self, what: str) -> None:
+        """What a start does, which one it is, and how things stand."""
+        of = "" if self.starts is None else f" of {self.starts}"
+        which = "" if self.starts == 1 else f"start {self.index + 1}{of}, "
+        self.doing = f"{which}{what}{self.standing}"
 
 
 class _Doing(ProgressColumn):

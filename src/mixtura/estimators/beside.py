@@ -25,20 +25,27 @@ def beside(estimator: Any) -> str:
     return "noise" if noise_of(estimator) is not None else asked_beside(estimator)
 
 
-def _fitted_beside(estimator: Any) -> str:
-    """What the fitted mixture is more than its components; empty where it is nothing more."""
+def fitted_beside(estimator: Any, *, flat: bool = False) -> str:
+    """What the fitted mixture is more than its components; empty where it is nothing more.
+
+    Columns that hang on others are such unless they may be `flat`.
+    """
+    hanging = "columns that are constant or follow from others"
     for name, found in (
         ("noise", noise_of(estimator) is not None),
         ("trim", "trim_threshold_" in estimator.__dict__),
-        ("columns that are constant or follow from others", bool(equations_of(estimator))),
+        (hanging, not flat and bool(equations_of(estimator))),
     ):
         if found:
             return name
     return ""
 
 
-def refuse_beside(what: str, estimator: Any, *, fitted: bool = False) -> None:
-    """ValueError where something knows components alone; `fitted`: whatever was asked of a fit."""
-    name = _fitted_beside(estimator) if fitted else beside(estimator)
+def refuse_beside(what: str, estimator: Any, *, fitted: bool = False, flat: bool = False) -> None:
+    """ValueError where something knows components alone; `fitted`: whatever was asked of a fit.
+
+    `flat` as in `fitted_beside`.
+    """
+    name = fitted_beside(estimator, flat=flat) if fitted else beside(estimator)
     if name:
         raise ValueError(f"{what} knows no {name}: fit without that")

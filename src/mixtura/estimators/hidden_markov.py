@@ -31,6 +31,7 @@ from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import chain_identity
 from mixtura.fitting.hidden_markov_fit import ChainFound, find_chain
 from mixtura.fitting.journal_file import removed, resumed_seed
+from mixtura.fitting.listeners import FitListener
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.stay_laws import LAWS
@@ -189,6 +190,7 @@ class HiddenMarkov(FittedChain):
         states: Any = None,
         checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
+        listener: FitListener | None = None,
     ) -> Self:
         """Fit the model to sequences.
 
@@ -212,6 +214,7 @@ class HiddenMarkov(FittedChain):
             settings, it goes on from there to the identical answer; then the file is removed.
         max_seconds : float, optional
             The search ends by then with what it has met, as in `Mixture.fit`.
+        listener : told of progress (see `mixtura.fitting.listeners.FitListener`), optional
 
         Raises
         ------
@@ -234,7 +237,7 @@ class HiddenMarkov(FittedChain):
                     states=states,
                     reset=True,
                 )
-            found = self._find(rows, kind, checkpoint, max_seconds)
+            found = self._find(rows, kind, checkpoint, max_seconds, listener)
             self._keep(found, rows)
         warn_unconverged(found.fit)
         removed(checkpoint)
@@ -253,16 +256,21 @@ class HiddenMarkov(FittedChain):
         return Beside(asked, given, Given("covariate", hanging))
 
     def _find(
-        self, rows: Ordered, kind: Family, checkpoint: StrPath | None, max_seconds: float | None
+        self,
+        rows: Ordered,
+        kind: Family,
+        checkpoint: StrPath | None,
+        max_seconds: float | None,
+        listener: FitListener | None,
     ) -> ChainFound:
         task = timed(chain_task(self, kind, rows), max_seconds, checkpoint)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         if checkpoint is None:
-            return find_chain(rows, task, np.random.RandomState(seed))
+            return find_chain(rows, task, np.random.RandomState(seed), listener=listener)
         seed = resumed_seed(checkpoint, self.random_state, seed)
         told = chain_identity(rows, task, seed, self.random_state)
         with Checkpoint(checkpoint, told) as journal:
-            return find_chain(rows, task, np.random.RandomState(seed), journal)
+            return find_chain(rows, task, np.random.RandomState(seed), journal, listener)
 
     def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
         model, params = super()._fitted()

@@ -15,6 +15,9 @@ class Verbose:
         self.began = self.last = perf_counter()
         self.printed = 0
 
+    def stands(self, best: float, chance: float | None) -> None:
+        """scikit-learn says nothing of it."""
+
     def started(self, index: int) -> None:
         self.began = self.last = perf_counter()
         self.printed = 0

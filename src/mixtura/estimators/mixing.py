@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.door import row_weights
 from mixtura.data.rows import Rows
-from mixtura.estimators.beside import beside, refuse_beside
+from mixtura.estimators.beside import fitted_beside, refuse_beside
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.inference.gaussians import LOG_2PI
@@ -110,7 +110,8 @@ def mixing_bound(mixture: Any, X: Any, sample_weight: Weights = None) -> MixingB
     if not isinstance(mixture, ClimbedMixture):
         raise ValueError(f"mixture must be a fitted mixture, got {type(mixture).__name__}")
     check_is_fitted(mixture)
-    refuse_beside("mixing_bound", mixture)
+    # Known parameters, a prior or a constraint say how a mixture was found, not what it is.
+    refuse_beside("mixing_bound", mixture, fitted=True, flat=True)
     if not boundable(mixture):
         raise ValueError(
             "mixture: a bound is known for Gaussians of one covariance (covariance_type='tied'), "
@@ -131,7 +132,7 @@ def mixing_bound(mixture: Any, X: Any, sample_weight: Weights = None) -> MixingB
 
 def boundable(mixture: Any) -> bool:
     """Whether `mixing_bound` knows a fitted mixture, of which nothing lies beside."""
-    if not isinstance(mixture, ClimbedMixture) or beside(mixture):
+    if not isinstance(mixture, ClimbedMixture) or fitted_beside(mixture, flat=True):
         return False
     if not isinstance(mixture, GaussianMixture):
         return _counts(mixture)

@@ -105,7 +105,7 @@ class MixtureRegression(FittedRegression):
     concomitants: Any = None
     tol: float = 1e-6
     max_iter: int = 1000
-    n_init: int = 1
+    n_init: int | str = 1
     init_params: str = "auto"
     random_state: Seed = None
     verbose: int = 0

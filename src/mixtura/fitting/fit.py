@@ -32,13 +32,16 @@ from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import ends_by_clock, resolve_solver
 from mixtura.solvers.settings import check_integer, check_number
 
+# Starts as long as one more may well end higher.
+AUTO = "auto"
+
 
 def fit(
     model: Model,
     data: Any,
     *,
     start: Any = None,
-    n_init: int = 1,
+    n_init: int | str = 1,
     solver: str | Solver = "auto",
     engine: str = "auto",
     tol: float = 1e-6,
@@ -59,8 +62,10 @@ def fit(
         Each row reaches `e_step` as float64, in chunks.
     start : Params, optional
         The first parameters; default `model.start(source, rng)`.
-    n_init : int, default 1
-        Starts; the best end is returned, all are reported in `Fit.starts`.
+    n_init : int or "auto", default 1
+        Starts; the best end is returned, all are reported in `Fit.starts`, and the optima that
+        they met in `Fit.landscape`. "auto" goes on until one more is estimated to end higher in at
+        most 1 of 100 cases.
     solver : str or callable, default "auto"
         How parameters move; "auto" is EM, followed by gradients where the model has a score. One
         of your own is given a `Problem` and returns a `Climb` (`mixtura.solvers.problem`).
@@ -104,8 +109,8 @@ def fit(
     with ExitStack() as stack:
         if checkpoint is not None:
             seed = resumed_seed(checkpoint, random_state, seed)
-            asked = {"solver": described(solver), "engine": engine, "n_init": n_init}
-            asked |= {"tol": tol, "max_iter": max_iter}
+            asked: dict[str, Any] = {"solver": described(solver), "engine": engine}
+            asked |= {"n_init": n_init, "tol": tol, "max_iter": max_iter}
             told = model_identity(rows, model, start, seed, random_state, **asked)
             journal = stack.enter_context(Checkpoint(checkpoint, told))
             opened = journaled(opened, rows, journal)
@@ -133,7 +138,7 @@ def fit(
     return found
 
 
-def _best(search: Search, start: Any, n_init: int) -> Outcome:
+def _best(search: Search, start: Any, n_init: int | str) -> Outcome:
     best: Outcome | None = None
     failure: Exception | None = None
     for index in count():
@@ -149,7 +154,8 @@ def _best(search: Search, start: Any, n_init: int) -> Outcome:
             search.reports.append(StartReport("start", 0, None, "failed", str(error)))
             continue
         climb = outcome.climb
-        search.reports.append(reported("start", climb.iterations, climb, "kept", search.model))
+        ended = "collapsed" if outcome.floored else "kept"
+        search.reports.append(reported("start", climb.iterations, climb, ended, search.model))
         if best is None or better(outcome, best):
             best = outcome
     if best is None:
@@ -167,7 +173,8 @@ def _check(model: Any, start: Any, n_init: Any, tol: Any, max_iter: Any) -> None
             f"model must be a mixtura.Model, got {type(model).__name__}: derive the class from "
             "mixtura.Model, with e_step and m_step"
         )
-    check_integer("n_init", n_init, 1)
+    if n_init != AUTO:
+        check_integer("n_init", n_init, 1)
     check_integer("max_iter", max_iter, 0)
     check_number("tol", tol, "from 0 up", lambda value: value >= 0)
     if start is None and type(model).start is Model.start:
@@ -179,8 +186,8 @@ def _check(model: Any, start: Any, n_init: Any, tol: Any, max_iter: Any) -> None
         raise TypeError(
             f"start must be a mixtura.Params, as m_step returns them, got {type(start).__name__}"
         )
-    if start is not None and n_init > 1:
+    if start is not None and n_init != 1:
         raise ValueError(
-            f"n_init={n_init} with a given start would climb the same way {n_init} times: leave "
+            f"n_init={n_init} with a given start would climb the same way again and again: leave "
             "start out, with a start(source, rng) in the model, or use n_init=1"
         )

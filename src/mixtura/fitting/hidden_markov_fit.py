@@ -146,6 +146,8 @@ def _best(search: Search, ground: Ground, rows: Ordered, task: ChainTask) -> Out
     for index in count():
         if not search.goes_on(index, task.n_init, best):
             break
+        if search.listener is not None:
+            search.listener.started(index)
         runners = race_chain(search, ground, rows, task)
         chosen = finalists(runners, search.rows.n > SAMPLE_ROWS)
         for place, runner in enumerate(runners):

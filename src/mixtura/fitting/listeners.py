@@ -8,7 +8,14 @@ from mixtura.solvers.climb import Climb
 
 
 class FitListener(Protocol):
-    """Told which start is climbing, of each of its steps, and where it ended."""
+    """Told which start is climbing, of each of its steps, and where it ended.
+
+    Before each start that follows an end also how things stand: the log-likelihood per row of the
+    best end so far (of posteriors the bound), and the estimated chance that one more start ends
+    higher, None where it is not estimated.
+    """
+
+    def stands(self, best: float, chance: float | None) -> None: ...
 
     def started(self, index: int) -> None: ...
 

@@ -175,10 +175,10 @@ def _found(
         fit = restored(fit, *way[1:])
         return Found(fit.params, fit, way[1])
     if kept is not None:
-        # Starts are climbed over a sample of which no row is left out: not on the end's scale.
-        fit = replace(fit, starts=tuple(replace(one, loglik=None) for one in fit.starts))
-    least = None if kept is None else kept.threshold
-    return Found(fit.params, fit, ground.model.family, ground.model, least)
+        # Races are run over a sample of which no row is left out: not on the scale of ends.
+        raced = (one if one.finished else replace(one, loglik=None) for one in fit.starts)
+        fit = replace(fit, starts=tuple(raced))
+    return Found(fit.params, fit, ground.model.family, ground.model, kept and kept.threshold)
 
 
 def _ground(rows: Source, task: Task, rng: np.random.RandomState, known: Survey) -> Ground:

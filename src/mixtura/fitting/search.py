@@ -101,14 +101,21 @@ class Search(Climbs):
             self.cut = f"max_seconds ended the search after {index}{asked} initialisations"
             return False
         self.place = f"initialisation {index + 1}{asked}"
+        if best is not None and self.listener is not None:
+            end = best.climb.summary
+            self.listener.stands(end.loglik / end.weight, self._chance(best))
         return True
 
     def enough(self, tried: int, best: Outcome | None) -> bool:
         """Whether one more initialisation hardly ends higher."""
         if best is None:
             return tried >= FEWEST
-        chance = chance_of_higher(landscape_of(self.reports, best.climb.gap))
+        chance = self._chance(best)
         return chance is not None and chance <= HARDLY
+
+    def _chance(self, best: Outcome) -> float | None:
+        """That one more initialisation ends higher."""
+        return chance_of_higher(landscape_of(self.reports, best.climb.gap))
 
     def _at_scales(self, maker: StartMaker, init: str) -> Outcome:
         """An initialisation; and another in the scale of its components."""

@@ -27,7 +27,7 @@ from mixtura.fitting.variational_counts import CountedMoves, Counts
 from mixtura.models.variational import VariationalMixture, VariationalParams
 from mixtura.models.weight_priors import held
 from mixtura.records import Array, Summary
-from mixtura.result import Certificate, Fit, StartReport
+from mixtura.result import Certificate, Fit, StartReport, chance_of_higher, landscape_of
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.clock import Clock
 from mixtura.solvers.em import em
@@ -173,6 +173,9 @@ class _Finder:
             if best is not None and self.clock.passed:
                 break
             self.place = f"initialisation {index + 1} of {self.task.n_init}"
+            if best is not None and self.listener is not None:
+                chance = chance_of_higher(landscape_of(self.reports, best.climb.gap))
+                self.listener.stands(best.climb.objective / self.rows.weight, chance)
             try:
                 end = self._end(self._start(index), self.task.init_params, index)
             except FAILURES as error:

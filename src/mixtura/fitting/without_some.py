@@ -18,12 +18,15 @@ from mixtura.fitting.budget import allowed_work
 from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.race import Race
+from mixtura.fitting.reported import reported
 from mixtura.fitting.search import Search
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.responsibilities import normalise
 
 # Components left out at most, and how much more than the share to trim they may hold.
 MOST, ROOM = 2, 1.2
+# What such a start is called.
+LARGER = "larger mixture"
 
 
 def improved(search: Search, ground: Ground, more: Ground, best: Outcome) -> Outcome:
@@ -31,6 +34,7 @@ def improved(search: Search, ground: Ground, more: Ground, best: Outcome) -> Out
 
     `more` is the ground of that many components more.
     """
+    before = best
     work = allowed_work(more.model, more.maker.base, search.rows)
     race = Race(more.maker, more.open_sweep, search.tol, search.rng, work, search.clock)
     try:
@@ -49,6 +53,10 @@ def improved(search: Search, ground: Ground, more: Ground, best: Outcome) -> Out
             continue
         if better(other, best):
             best = other
+    if best is not before:
+        ended = "collapsed" if best.floored else "kept"
+        one = reported(LARGER, best.climb.iterations, best.climb, ended, search.model)
+        search.reports.append(one)
     return best
 
 

@@ -26,6 +26,8 @@ THEOREM = (
 # Half the distance of two Gaussians. Of two fitted to one more tables are drawn, for half of them
 # have their maximum at 0.
 HALF, SIZES, MORE = 1.0, (100, 300, 1000, 3000, 10_000), 5
+# Errors that the figure names.
+TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 def run(seed: int, *, tables: int) -> Findings:
@@ -102,6 +104,7 @@ def _figure(rows: list[tuple[float, ...]]) -> Figure:
     ax.loglog(n, information, color=INK, lw=1.2, label="Fisher's information, slope -1/2")
     ax.loglog(n, fourth, color=INK, lw=1.2, ls="--", label="slope -1/4")
     ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
     ax.set_xlabel("rows", **LABEL)
     ax.set_ylabel("error of a mean", **LABEL)
     ax.legend(frameon=False, fontsize=9)

@@ -36,17 +36,14 @@ class MeansStatistics(Statistics):
 
 @dataclass(frozen=True, eq=False)
 class UnitGaussians(Model):
-    """p(x) = sum_k weights_k N(x; m_k, I); weights (K,) are known, None for equal ones."""
-
-    weights: Array | None = None
+    """p(x) = sum_k N(x; m_k, I) / K."""
 
     def e_step(self, chunk: Chunk, params: Means) -> Summary:
         """Responsibilities of all components."""
         X, w, *_ = chunk
         K, d = params.means.shape
-        prior = np.full(K, -math.log(K)) if self.weights is None else np.log(self.weights)
         distance = ((X[:, None] - params.means) ** 2).sum(axis=2)
-        joint = prior - 0.5 * distance - 0.5 * d * math.log(2.0 * math.pi)
+        joint = -math.log(K) - 0.5 * distance - 0.5 * d * math.log(2.0 * math.pi)
         log_p = logsumexp(joint, axis=1)
         resp = np.exp(joint - log_p[:, None])
         if w is not None:
@@ -67,12 +64,11 @@ def climbed(
     means: Array,
     *,
     sample_weight: Array | None = None,
-    weights: Array | None = None,
     tol: float = 1e-9,
     max_iter: int = 2000,
 ) -> Climb:
     """EM from these means (K, d) on rows (n, d)."""
-    model = UnitGaussians(weights)
+    model = UnitGaussians()
     sweep = LocalSweep(model, Rows(X, sample_weight))
     # Steps are counted one by one.
     sweep.stride = 1
