@@ -96,6 +96,8 @@ class Family(Outlying, ABC):
     structures: ClassVar[frozenset[str]] = frozenset()
     # What would be a simpler family, where there is one: "a simpler covariance".
     simpler: ClassVar[str] = ""
+    # Whether rows far out of all groups are expected, so that some starts are made without them.
+    heavy_tailed: ClassVar[bool] = False
     # Whether the groups of starts are softened: what one lacks by chance is impossible ever after.
     soft_starts: ClassVar[bool] = False
     # What a column's cells are, and above what they lie: what is refused, and how figures draw it.

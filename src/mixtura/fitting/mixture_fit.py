@@ -350,7 +350,8 @@ def prepare(
 
     anchors = _anchors(model, settled.base, n_components, known.source.d)
     base = mixed(n_components, settled.base)
-    maker = StartMaker(model, rows, base, settled.frames, given, fewer, anchors)
+    far = settled.family.heavy_tailed and not concomitants
+    maker = StartMaker(model, rows, base, settled.frames, given, fewer, anchors, far)
     return Ground(begun, resolve_for(known.source, engine, begun), known, maker, trim)
 
 
