@@ -338,7 +338,6 @@ def prepare(
         refuse_noise(settled.family)
         uniform = uniform_of(noise, known.source, settled.family)
         begun = Noisy(settled.family, settled.prior, uniform, share)
-    sample = Survey(rows, rows)
 
     def mixed(K: int, components: Any) -> Any:
         plain = MixtureParams(np.full(K, 1.0 / K), components)
@@ -346,7 +345,7 @@ def prepare(
 
     @cache
     def fewer(K: int) -> Any:
-        return mixed(K, settled.family.settled(sample, K).base)
+        return mixed(K, settled.family.settled(Survey(rows, rows), K).base)
 
     anchors = _anchors(model, settled.base, n_components, known.source.d)
     base = mixed(n_components, settled.base)
