@@ -243,6 +243,8 @@ def test_crowds_are_told_from_clutter():
     crowded = in_crowds(X)
     assert crowded[~PLANTED].mean() > 0.9
     assert crowded[PLANTED].mean() < 0.25
+    with np.errstate(all="raise", under="ignore"):
+        assert in_crowds(np.repeat([[0.0, 1.0], [2.0, 5.0]], 25, axis=0)).all()
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.sparse import issparse
 from scipy.spatial.distance import mahalanobis
 from scipy.special import gammaln, log_ndtr, logsumexp
-from scipy.stats import chi2, entropy, f, invwishart, kstest, norm
+from scipy.stats import chi2, entropy, f, invwishart, kstest, norm, t
 
 from mixtura import (
     BayesianGaussianMixture,
+    BayesianMixture,
+    Block,
     ContaminatedMixture,
     GaussianMixture,
     Mixture,
+    Product,
     StudentMixture,
 )
 from mixtura.families.beyond import log_t_tail, log_tail
@@ -139,6 +144,37 @@ def test_of_a_posterior_by_what_it_predicts(form):
         mean = rng.multivariate_normal(own.means[0], cov / own.mean_precision[0])
         rows.append(rng.multivariate_normal(mean, cov))
     assert kstest(10 ** -found.outlier_scores(rows), "uniform").pvalue > 0.01
+
+
+def test_p_values_of_a_posterior_are_those_of_its_predictive_law():
+    few = np.array([[0.0], [1.0], [1.5], [4.0], [2.5]])
+    found = BayesianGaussianMixture(n_components=1, random_state=0).fit(few)
+    own = found._fitted()[1].components
+    width = (own.covariances[0, 0, 0] * (1 + 1 / own.mean_precision[0])) ** 0.5
+    x = np.array([[2.0], [-4.0], [9.0]])
+    tails = 2 * t(own.freedom[0]).sf(np.abs(x[:, 0] - own.means[0, 0]) / width)
+    assert found.predictive_p_values(x) == pytest.approx(tails, abs=0.006)
+
+
+@pytest.mark.parametrize("name", ["poisson", "exponential", "bernoulli", "categorical", "product"])
+def test_rows_of_a_posterior_are_drawn_with_their_parameters(name):
+    """The share of draws that are as likely as a row, beside the predictive law itself."""
+    rng = np.random.default_rng(3)
+    counts, ones = rng.poisson(2.0, (6, 1)), rng.integers(2, size=(6, 1))
+    law: Any = Product([Block("poisson", [0]), Block("bernoulli", [1])])
+    table, cells = {
+        "poisson": (counts, np.arange(60)[:, None]),
+        "exponential": (rng.exponential(2.0, (6, 1)), np.linspace(0.002, 800, 200_000)[:, None]),
+        "bernoulli": (np.hstack([ones, 1 - ones]), [[0, 0], [0, 1], [1, 0], [1, 1]]),
+        "categorical": (rng.integers(3, size=(9, 1)), [[0], [1], [2]]),
+        "product": (np.hstack([counts, ones]), [[i, j] for i in range(60) for j in range(2)]),
+    }[name]
+    found = BayesianMixture(law if name == "product" else name, 1, random_state=0).fit(table)
+    p = np.exp(found.score_samples(cells, predictive=True))
+    p /= p.sum()
+    at = np.arange(len(cells))[:: max(len(cells) // 8, 1)][:4]
+    expected = [p[p <= p[i] * (1 + 1e-12)].sum() for i in at]
+    assert found.predictive_p_values(np.array(cells)[at]) == pytest.approx(expected, abs=0.006)
 
 
 @pytest.mark.parametrize("nu", [0.5, 3.0, 200.0, 1e6])

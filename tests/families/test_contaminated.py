@@ -75,6 +75,17 @@ def test_what_was_planted_comes_back() -> None:
     assert adjusted_rand_score(groups[labels >= 0], labels[labels >= 0]) > 0.98
 
 
+@pytest.mark.parametrize("kind", [ContaminatedMixture, StudentMixture])
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_all_about_take_no_component_of_their_own(kind: type, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups = np.repeat([0, 1, 2], [300, 180, 120])
+    centres = np.array([[0.0, 0, 0], [7, 0, 0], [3.5, 6, 0]])
+    X = np.vstack([centres[groups] + rng.normal(size=(600, 3)), rng.uniform(-20, 24, (120, 3))])
+    labels = kind(3, random_state=0).fit(X).predict(X)[:600]
+    assert adjusted_rand_score(groups, labels) > 0.95
+
+
 def test_the_maximum_is_scipys() -> None:
     """One component in two columns, over all seven parameters at once."""
     X = planted(600)[0][:400]

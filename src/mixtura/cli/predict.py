@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mixtura.cli.bayes import is_posterior
 from mixtura.cli.beside import Beside
 from mixtura.cli.chains import asked_file, asked_steps, is_chain
 from mixtura.cli.console import command, load_row_model, note_remarks, split_names
@@ -68,9 +67,8 @@ def predict(
 
     With --scores also entropy (of the probabilities, in nats), p_value (how often the mixture draws
     a row as unlikely) and, of Gaussian, t and contaminated groups, outlier_score (-log10 of the
-    chance to lie so far out within the group); of a posterior no p_value. With
-    --top 3 the probabilities are those of the three likeliest components, which first_0, first_1
-    and first_2 name and p_first_0, ... give.
+    chance to lie so far out within the group). With --top 3 the probabilities are those of the
+    three likeliest components, which first_0, first_1 and first_2 name and p_first_0, ... give.
 
     Of a hidden Markov model: state, the likeliest path of each sequence, and p_0, p_1, ... given
     the whole sequence. With --filter both are of each step given those before it, and it alone.
@@ -120,22 +118,16 @@ class _Told:
         self.names = group_names(mixture)
         self.K, self.all = int(mixture.n_components), len(mixture.weights_)
         self.top = None if top is None else min(top, self.all)
-        family, posterior = mixture.fitted_family(), is_posterior(mixture)
+        family = mixture.fitted_family()
         self.distance = bool(scores and family.tells_distance)
         self.outliers: bool = family.tells_outliers
-        if scores and posterior and not self.distance:
-            raise ValueError(
-                f"--scores: the model is a posterior of family {family.name!r}, which tells no "
-                "distance: leave them out, or use mixtura score --per-row"
-            )
-        # A posterior is no one density, that rows could be drawn from.
-        self.reference = mixture.predictive_reference() if scores and not posterior else None
+        self.reference = mixture.predictive_reference() if scores else None
 
     @property
     def width(self) -> int:
         """How many there are."""
         probabilities = self.all if self.top is None else 2 * self.top
-        told = self.scores + self.distance + (self.reference is not None)
+        told = 2 * self.scores + self.distance
         return 1 + probabilities + self.outliers + told
 
     def __call__(self, X: Array, **beside: Array) -> dict[str, AnyArray]:

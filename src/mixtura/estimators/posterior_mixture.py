@@ -18,6 +18,7 @@ from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import Stored
 from mixtura.estimators.hyperparameters import PROCESS, WEIGHT_PRIORS, weight_prior
+from mixtura.estimators.rowwise import Drawing, LogDensity
 from mixtura.estimators.weighing import COUNTS
 from mixtura.families.digits import percent
 from mixtura.families.frames import Frame
@@ -113,14 +114,27 @@ class PosteriorMixture(ClimbedMixture):
         if not truth("predictive", predictive):
             return super().score_samples(X)
         check_is_fitted(self)
-        (model, params), rows = self._fitted(), self._asked(X)
-        family: Any = model.family
-        logs = np.log(params.weights)
-        found = [
-            logsumexp(family.predictive(x, params.components) + logs, axis=1)
-            for x, *_ in rows.chunks(ANSWERED_ROWS)
-        ]
+        rows, (_, log_density) = self._asked(X), self._law()
+        found = [log_density(x) for x, *_ in rows.chunks(ANSWERED_ROWS)]
         return np.concatenate(found).astype(rows.dtype)
+
+    def _law(self) -> tuple[Drawing, LogDensity]:
+        """The posterior predictive one."""
+        model, params = self._fitted()
+        family: Any = model.family
+        logs, shares = np.log(params.weights), params.weights / params.weights.sum()
+
+        def drawing(n: int, rng: np.random.RandomState) -> Array:
+            drawn: Array = family.predicted(
+                rng.choice(len(shares), size=n, p=shares), params.components, rng
+            )
+            return drawn
+
+        def log_density(x: AnyArray) -> Array:
+            found = family.filling(x).predictive(x, params.components) + logs
+            return np.asarray(logsumexp(found, axis=1))
+
+        return drawing, log_density
 
     def score(
         self, X: Any, y: Any = None, sample_weight: Weights = None, *, predictive: bool = False

@@ -24,9 +24,10 @@ from mixtura.estimators.answering import ANSWERED_ROWS, answers, outlying
 from mixtura.families.patterns import patterns
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.models.variational import VariationalMixture
 from mixtura.records import AnyArray, Array, Seed
 
+Drawing = Callable[[int, np.random.RandomState], Array]
+LogDensity = Callable[[AnyArray], Array]
 # Rows drawn for p-values: they are known to 0.0016 or better.
 DRAWS = 100_000
 # Their densities are kept of so many patterns of missing cells.
@@ -131,8 +132,7 @@ class RowAnswers:
         if not model.family.tells_distance:
             raise ValueError(
                 f"outlier_scores: components of family {model.family.name!r} have no Mahalanobis "
-                "distance: use predictive_p_values, or of a posterior score_samples(X, "
-                "predictive=True)"
+                "distance: use predictive_p_values"
             )
         K = len(params.weights)
 
@@ -166,7 +166,8 @@ class RowAnswers:
 
         (1 + m) / (1 + n_samples), m of n_samples draws (Davison & Hinkley 1997, 4.2). It is 1 minus
         the share of the mixture within the smallest region that reaches the row. Beside noise that
-        of the components alone; of a trimmed fit that of the mixture of the rows that were kept. A
+        of the components alone; of a trimmed fit that of the mixture of the rows that were kept; of
+        a posterior that of its predictive law (Gelman et al. 2013, 6.3), parameters drawn too. A
         row with missing cells (NaN) is held beside draws that lack the same ones, as densities of
         different cells have different units; for each such pattern all draws are looked at.
 
@@ -196,15 +197,10 @@ class RowAnswers:
         """
         check_is_fitted(self)
         n_samples = whole("n_samples", n_samples)
-        model, params = self._of_components()
-        if isinstance(model, VariationalMixture):
-            raise ValueError(
-                "predictive_p_values: a posterior has no one density to draw from: use "
-                "score_samples(X, predictive=True)"
-            )
+        drawing, log_density = self._law()
         seed = self.random_state if random_state is None else random_state
         try:
-            rows, _ = draw(model, n_samples, params, check_random_state(seed))
+            rows = drawing(n_samples, check_random_state(seed))
         except NotImplementedError as error:
             raise ValueError(f"predictive_p_values: {error}") from None
 
@@ -212,11 +208,10 @@ class RowAnswers:
         def drawn(packed: bytes) -> Array:
             seen = np.frombuffer(packed, dtype=bool)
             x = rows if seen.all() else np.where(seen, rows, np.nan)
-            return np.sort(self._filled(model, params, x, "log_density"))
+            return np.sort(log_density(x))
 
         def above(x: AnyArray, seen: AnyArray) -> Array:
-            densities = self._filled(model, params, x, "log_density")
-            below = np.searchsorted(drawn(seen.tobytes()), densities, side="right")
+            below = np.searchsorted(drawn(seen.tobytes()), log_density(x), side="right")
             # Of rows that have no cell 0 is left.
             return np.asarray(below - float(n_samples))
 
@@ -224,6 +219,14 @@ class RowAnswers:
             return np.asarray((1.0 + n_samples + self._by_pattern(X, above)) / (1.0 + n_samples))
 
         return p_values
+
+    def _law(self) -> tuple[Drawing, LogDensity]:
+        """What draws rows of the mixture, and the log-density that they are of."""
+        model, params = self._of_components()
+        return (
+            lambda n, rng: draw(model, n, params, rng)[0],
+            lambda x: self._filled(model, params, x, "log_density"),
+        )
 
     def _of_components(self) -> tuple[Mixture, MixtureParams]:
         """The fitted mixture without what is beside its components."""

@@ -78,9 +78,8 @@ class Family(Outlying, LeavesOut, ABC):
     record: ClassVar[type[Params]]
     # Rows that a chunk should have at least, for a family whose sums are large.
     least_rows: ClassVar[int] = 1
-    # Whether `maximize` is one step of Newton's method, say, and may overshoot: EM then halves it.
+    # Whether `maximize` may overshoot, as Newton's step does: EM then halves it; `Model.curved`.
     generalised: ClassVar[bool] = False
-    # Whether its parameters may lie on a curve only, as in `Model.curved`.
     curved: ClassVar[bool] = False
     # Whether columns are independent within a component, so that missing cells are left out.
     allows_gaps: ClassVar[bool] = False
@@ -96,7 +95,8 @@ class Family(Outlying, LeavesOut, ABC):
     structures: ClassVar[frozenset[str]] = frozenset()
     # What would be a simpler family, where there is one: "a simpler covariance".
     simpler: ClassVar[str] = ""
-    # Whether the groups of starts are softened: what one lacks by chance is impossible ever after.
+    # Starts: whether some leave out far rows; softened, as what a group lacks is impossible later.
+    heavy_tailed: ClassVar[bool] = False
     soft_starts: ClassVar[bool] = False
     # What a column's cells are, and above what they lie: what is refused, and how figures draw it.
     column_kind: ClassVar[Kind] = "density"

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from mixtura.data.known_rows import KnownRows
 from mixtura.fitting.columns import BY_COLUMN
+from mixtura.fitting.crowds import CROWDS
 from mixtura.fitting.exchange import MOST, exchange_work
 from mixtura.fitting.known import BY_LABELS
 from mixtura.fitting.spheres import spheres_work
@@ -52,6 +53,9 @@ class Entrants:
         if self.maker.given:
             return RACE
         field = RACE[:4] if self._K >= MANY else RACE
+        if self.maker.far_rows and self.maker.anchors is None:
+            half = len(field) // 2  # the others are made without rows far out
+            field = (*field[:half], *((CROWDS, i % 2) for i in range(half)))
         if self._parameters * HARDLY > self.maker.rows.n:
             field = (*field, *ROUND)
         return field if self.maker.parted is None else (*field, (BY_COLUMN, 0))

@@ -327,7 +327,6 @@ def prepare(
         refuse_noise(settled.family)
         uniform = uniform_of(noise, known.source, settled.family)
         begun = Noisy(settled.family, settled.prior, uniform, share)
-    sample = Survey(rows, rows)
 
     def mixed(K: int, components: Any) -> Any:
         plain = MixtureParams(np.full(K, 1.0 / K), components)
@@ -335,12 +334,14 @@ def prepare(
 
     @cache
     def fewer(K: int) -> Any:
+        sample = Survey(rows, rows)
         own = settled.alike(sample, K) if settled.alike else settled.family.settled(sample, K).base
         return mixed(K, own)
 
     anchors = _anchors(model, settled.base, n_components, known.source.d)
     base = mixed(n_components, settled.base)
-    maker = StartMaker(model, rows, base, settled.frames, given, fewer, anchors)
+    far = settled.family.heavy_tailed and not concomitants
+    maker = StartMaker(model, rows, base, settled.frames, given, fewer, anchors, far)
     return Ground(begun, resolve_for(known.source, engine, begun), known, maker, trim)
 
 

@@ -23,6 +23,7 @@ from mixtura.errors import FAILURES
 from mixtura.families.by_moments import by_moments
 from mixtura.fitting.anchors import Anchors
 from mixtura.fitting.columns import BY_COLUMN, by_column
+from mixtura.fitting.crowds import CROWDS, by_crowds
 from mixtura.fitting.exchange import exchange
 from mixtura.fitting.hierarchical import hierarchical, ward
 from mixtura.fitting.known import BY_LABELS, as_told, by_labels
@@ -118,6 +119,7 @@ class StartMaker:
     given      parameters the caller fixed at the start, by name; they replace those found
     fewer      parameters as `base` of so many components, for the parts of a mixture
     anchors    what is known of components in advance
+    far_rows   whether rows far out of all groups are expected
     """
 
     model: Labelled
@@ -127,6 +129,7 @@ class StartMaker:
     given: Mapping[str, Array]
     fewer: Callable[[int], Any]
     anchors: Anchors | None = None
+    far_rows: bool = False
 
     @property
     def weights(self) -> Array:
@@ -159,6 +162,8 @@ class StartMaker:
         if name == BY_LABELS:
             assert known is not None
             return by_labels(Z, self.weights, known, STARTS["k-means++"](Z, self.weights, K, rng))
+        if name == CROWDS:
+            return by_crowds(Z, self.weights, K, rng)
         resp = (
             self.parted
             if name == BY_COLUMN and self.parted is not None

@@ -127,6 +127,10 @@ class PosteriorOf(Family):
         """log p(x | k, the rows of the fit), (n, K)."""
         return self.rule.predictive(X, params)
 
+    def predicted(self, labels: AnyArray, params: Posterior, rng: RandomNumbers) -> Array:
+        """Rows of that law of the labels' components."""
+        return self.rule.predicted(labels, params, rng)
+
     def point(self, params: Posterior) -> Any:
         """The law's parameters at the posterior's mean."""
         return self.rule.point(params)
@@ -203,6 +207,14 @@ class PosteriorProduct(Product):
         """log p(x | k, the rows of the fit), (n, K)."""
         each: Any = zip(self.blocks, params.blocks, strict=True)
         return np.asarray(sum(b.family.predictive(X[:, b.columns], part) for b, part in each))
+
+    def predicted(self, labels: AnyArray, params: ProductParams, rng: RandomNumbers) -> Array:
+        """Rows of that law of the labels' components."""
+        out = np.empty((len(labels), sum(len(block.columns) for block in self.blocks)))
+        each: Any = zip(self.blocks, params.blocks, strict=True)
+        for block, part in each:
+            out[:, block.columns] = block.family.predicted(labels, part, rng)
+        return out
 
     def point(self, params: ProductParams) -> ProductParams:
         """The laws' parameters at the posteriors' means."""

@@ -9,8 +9,8 @@ from typing import Annotated, Self
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from mixtura.records import AnyArray, Array, Params
-from mixtura.supports import Positive, Simplex
+from mixtura.records import AnyArray, Array, Params, RandomNumbers
+from mixtura.supports import TINY, Positive, Simplex
 
 # What a row, or many, add to each array of a posterior; lines of ones may stand for all rows.
 Told = tuple[Array, ...]
@@ -35,6 +35,10 @@ class Posterior(Params):
     @abstractmethod
     def log_norms(self) -> Array:
         """The logarithm of the integral that norms each parameter's law, (K, number of them)."""
+
+    @abstractmethod
+    def drawn(self, labels: AnyArray, rng: RandomNumbers) -> Self:
+        """For each label a law whose mean is one draw of that component's parameters."""
 
     def with_told(self, told: Told) -> Self:
         """The same law with other arrays."""
@@ -88,6 +92,10 @@ class GammaPosterior(Posterior):
     def expectations(self) -> Told:
         return digamma(self.gamma_shapes) - np.log(self.gamma_rates), -self.mean
 
+    def drawn(self, labels: AnyArray, rng: RandomNumbers) -> GammaPosterior:
+        drawn = rng.standard_gamma(self.gamma_shapes[labels]) / self.gamma_rates[labels]
+        return GammaPosterior(np.maximum(drawn, TINY), np.ones_like(drawn))
+
     def log_norms(self) -> Array:
         return np.asarray(gammaln(self.gamma_shapes) - self.gamma_shapes * np.log(self.gamma_rates))
 
@@ -126,6 +134,17 @@ class DirichletPosterior(Posterior):
     def expectations(self) -> Told:
         whole = digamma(self._sums(self.concentrations))
         return (digamma(self.concentrations) - self._spread(whole),)
+
+    def drawn(self, labels: AnyArray, rng: RandomNumbers) -> DirichletPosterior:
+        """Gamma numbers over their sums, in logarithms: G(a) is G(a + 1) U^(1/a) (Marsaglia & Tsang
+        2000, A simple method for generating gamma variables, ACM TOMS 26), which may be below any
+        float64."""
+        alpha = self.concentrations[labels]
+        logs = (
+            np.log(rng.standard_gamma(alpha + 1.0)) + np.log(rng.uniform(size=alpha.shape)) / alpha
+        )
+        tops = np.maximum.reduceat(logs, np.cumsum((0, *self.levels))[:-1], axis=1)
+        return replace(self, concentrations=np.exp(logs - self._spread(tops)))
 
     def log_norms(self) -> Array:
         each = self._sums(gammaln(self.concentrations))

@@ -17,7 +17,7 @@ from mixtura.families.domain import refuse_cells
 from mixtura.families.factorials import log_factorials
 from mixtura.families.gaps import observed, totals
 from mixtura.families.levels import hits
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import TINY
 
 # Counts of which a bound on the evidence keeps digits after the point, and its terms' rounding.
@@ -80,6 +80,12 @@ class Rule(ABC):
             after = posterior.some([k]).plus(told).log_norms()  # type: ignore[arg-type]
             out[:, k] = (after - norms[k]).sum(axis=1)
         return out + base[:, None]
+
+    def predicted(self, labels: AnyArray, posterior: Posterior, rng: RandomNumbers) -> Array:
+        """Rows of that law of the labels' components, each of parameters drawn for it alone."""
+        own = self.point(posterior.drawn(labels, rng))
+        found: Array = self.law.sample(np.arange(len(labels)), own, rng)
+        return found
 
 
 class PoissonRule(Rule):

@@ -12,7 +12,8 @@ from mixtura.families.beyond import log_t_tail
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.records import LOG_2PI, GaussianParams, GaussianStatistics
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, RandomNumbers
+from mixtura.supports import TINY
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class GaussianPosterior(GaussianParams):
         Source: Bishop (2006), equations 10.81 and 10.82.
         """
         d, form = self.means.shape[1], self.form
-        free, wider = self._predicted
+        free, wider = self.predicted
         norm = gammaln(0.5 * (free + d)) - gammaln(0.5 * free)
         norm += form.half_log_det(self.whiten, d) - 0.5 * d * np.log(free * np.pi * wider)
         return np.asarray(norm - 0.5 * (free + d) * np.log1p(self._squares(X) / free))
@@ -85,10 +86,10 @@ class GaussianPosterior(GaussianParams):
     def log_beyond(self, X: AnyArray) -> Array:
         """log P(delta >= delta_k(x)), (n, K), delta a squared distance in that t density's scale:
         d times F of d and v_k + 1 - d degrees of freedom."""
-        return log_t_tail(self._squares(X), self.means.shape[1], self._predicted[0])
+        return log_t_tail(self._squares(X), self.means.shape[1], self.predicted[0])
 
     @property
-    def _predicted(self) -> tuple[Array, Array]:
+    def predicted(self) -> tuple[Array, Array]:
         """(degrees of freedom; the scale matrix as a multiple of the covariance), each (K,)."""
         free = self.freedom + 1.0 - self.means.shape[1]
         return free, self.freedom * (1.0 + 1.0 / self.mean_precision) / free
@@ -99,7 +100,7 @@ class GaussianPosterior(GaussianParams):
         for k in range(len(self.means)):
             y = self.form.residuals(X, self.means, self.whiten, k)
             out[:, k] = np.einsum("ij,ij->i", y, y)
-        return np.asarray(out / self._predicted[1])
+        return np.asarray(out / self.predicted[1])
 
 
 def gaussian_posterior(
@@ -170,6 +171,14 @@ class PosteriorGaussian(Gaussian):
     def predictive(self, X: AnyArray, params: GaussianPosterior) -> Array:
         """log p(x | k, the rows of the fit), (n, K)."""
         return params.predictive(X)
+
+    def predicted(self, labels: AnyArray, params: GaussianPosterior, rng: RandomNumbers) -> Array:
+        """Rows of that law of the labels' components: a normal one over the root of a chi-squared
+        share, as a t is."""
+        free, wider = (each[labels] for each in params.predicted)
+        away = self.sample(labels, params, rng) - params.means[labels]
+        shares = np.maximum(rng.chisquare(free), TINY) / free
+        return np.asarray(params.means[labels] + away * np.sqrt(wider / shares)[:, None])
 
     def log_beyond(self, X: AnyArray, params: Any) -> Array:
         """By the predictive density: a row is not far out for what few rows leave unknown."""

@@ -40,7 +40,7 @@ class HeavyTailed(Family):
     covariance_type: str = PLAIN
     # Whether cells of its rows may be missing.
     gaps: bool = field(default=False, kw_only=True)
-    fills_gaps = tells_distance = True
+    fills_gaps = tells_distance = heavy_tailed = True
     simpler = "a simpler covariance"
     structures = TYPES
     matrices: ClassVar[str] = "covariances"
