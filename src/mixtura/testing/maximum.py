@@ -10,7 +10,7 @@ from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.responsibilities import normalise
 from mixtura.records import Array, Chunk, Summary
-from mixtura.returned import is_own
+from mixtura.returned import is_own, plain
 from mixtura.testing.requiring import require
 
 # What a small step from where an M-step ends may gain per row; which share of a step may be left
@@ -36,13 +36,19 @@ def check_maximum(model: Model, X: Array, params: Any, top: Any) -> None:
     summary = model.e_step(Chunk(X), params)
     end = model.m_step(summary, params)
     if isinstance(model, Mixture):
-        if is_own(type(model.family)):
+        if _wrote(model.family, "maximize"):
             _check_mixture(model, X, params, end)
-    elif is_own(type(model)):
+    elif _wrote(model, "m_step"):
         if _same(summary, model.e_step(Chunk(X), end)):
             _check_near(model, X, top)
         else:
             _check_again(model, summary, (params, end))
+
+
+def _wrote(one: Any, method: str) -> bool:
+    """Whether that method is a user's: the house's may know more of a row that is hidden."""
+    kinds = type(plain(one)).__mro__
+    return is_own(next(kind for kind in kinds if method in vars(kind)))
 
 
 def _check_mixture(model: Mixture, X: Array, params: Any, end: Any) -> None:
