@@ -128,6 +128,20 @@ def test_what_ends_are_ranked_by_is_no_taller_than_the_axes() -> None:
     assert ax.yaxis.label.get_window_extent().height < ax.get_window_extent().height
 
 
+def test_optima_say_whether_they_are_spurious(iris: np.ndarray) -> None:
+    # A higher end that was left is told from those that are sound.
+    found = GaussianMixture(5, n_init=4, random_state=0).fit(iris)
+    fit = found.fit_result_
+    higher = [one for one in fit.landscape if one.mean_loglik > fit.mean_loglik + 1e-6]
+    assert any(one.marks == ("spurious",) for one in higher)
+    assert all(one.marks for one in higher)
+    assert all(each.verdict == "regular" for each in fit.standings)
+    assert fit.met is not None
+    assert fit.met.marks == ()
+    assert "Spurious: a component" in found.landscape_figure().get_supxlabel()
+    assert Fit.from_dict(json.loads(json.dumps(fit.to_dict()))).landscape == fit.landscape
+
+
 class Told(Working):
     """A progress line, and how things stood before each start."""
 

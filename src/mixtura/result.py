@@ -24,8 +24,9 @@ class StartReport:
 
     loglik is the (unpenalised) mean log-likelihood per row where it ended, on the rows it was run
     on; None when it failed. outcome is "kept", "dropped", "collapsed" or "failed". Of those kept or
-    collapsed: belief is what the prior that was asked for adds to loglik in the objective, and
-    unfinished says that the climb ended before it converged.
+    collapsed: belief is what the prior that was asked for adds to loglik in the objective,
+    unfinished says that the climb ended before it converged, and spurious that a component there
+    is narrow and holds a few rows, as in `Standing`.
     """
 
     name: str
@@ -35,6 +36,7 @@ class StartReport:
     detail: str = ""
     belief: Finite = 0.0
     unfinished: bool = False
+    spurious: bool = False
 
     @property
     def finished(self) -> bool:
@@ -51,6 +53,7 @@ class Optimum:
     collapsed    whether components there are held up by the penalty alone
     belief       what the prior that was asked for adds per row: ends are ranked by the sum
     unfinished   whether the climbs ended there before they converged: it is no optimum then
+    spurious     whether a component there is narrow and holds a few rows, as in `Standing`
     """
 
     mean_loglik: float
@@ -58,6 +61,7 @@ class Optimum:
     collapsed: bool
     belief: float = 0.0
     unfinished: bool = False
+    spurious: bool = False
 
     @property
     def mean_objective(self) -> float:
@@ -67,7 +71,8 @@ class Optimum:
     @property
     def marks(self) -> tuple[str, ...]:
         """What there is to say of it, in words."""
-        said = (("collapsed", self.collapsed), ("not converged", self.unfinished))
+        few = self.spurious and not self.collapsed
+        said = ("collapsed", self.collapsed), ("spurious", few), ("not converged", self.unfinished)
         return tuple(word for word, holds in said if holds)
 
 
@@ -116,7 +121,8 @@ def _optima(starts: Iterable[StartReport], kind: tuple[str, bool], margin: float
     for height, name, one in sorted(ends, key=lambda end: end[:2], reverse=True):
         if last - height > margin:
             assert one.loglik is not None
-            met.append(Optimum(one.loglik, {}, kind[0] == "collapsed", one.belief, kind[1]))
+            collapsed, unfinished = kind[0] == "collapsed", kind[1]
+            met.append(Optimum(one.loglik, {}, collapsed, one.belief, unfinished, one.spurious))
         met[-1].hits[name] = met[-1].hits.get(name, 0) + 1
         last = height
     return met
@@ -156,7 +162,7 @@ HELD = ("params", "summary")
 
 
 # What files leave out where there is nothing to say.
-_SELDOM = ("belief", "unfinished")
+_SELDOM = ("belief", "unfinished", "spurious")
 
 
 def _without_held(items: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -237,7 +237,7 @@ class Search(Climbs):
         """Report a start that was climbed."""
         spent = runner.spent + outcome.climb.iterations
         ended = replace(runner, climb=outcome.climb, spent=spent)
-        self.report(ended, "collapsed" if outcome.floored else "kept")
+        self.report(ended, "collapsed" if outcome.floored else "kept", bool(outcome.spurious))
 
     def _all_narrow(self, climb: Climb) -> bool:
         found = self.model.guard(climb.summary, climb.params)
@@ -310,10 +310,11 @@ class Search(Climbs):
             self.report(Runner(name, maker.base, error=str(error)), "failed")
             raise
 
-    def report(self, runner: Runner, outcome: str) -> None:
+    def report(self, runner: Runner, outcome: str, spurious: bool = False) -> None:
         """Note where a start led."""
         name, steps, error = runner.name, runner.spent, runner.error
-        self.reports.append(reported(name, steps, runner.climb, outcome, self.model, error))
+        found = reported(name, steps, runner.climb, outcome, self.model, error)
+        self.reports.append(replace(found, spurious=spurious))
 
 
 def _as_fine(maker: StartMaker, model: Model) -> StartMaker:

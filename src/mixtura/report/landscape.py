@@ -57,6 +57,9 @@ def draw_landscape(fit: Fit) -> Figure:
         frameon=False, fontsize=9, labelcolor=INK, title="start", loc="outside right upper"
     )
     notes = ["Collapsed: only the penalty holds a component up."] * any(o.collapsed for o in met)
+    notes += ["Spurious: a component holds a few rows that lie close together."] * any(
+        "spurious" in one.marks for one in met
+    )
     notes += [f"{len(met) - MOST} lower ones are not shown."] * (len(met) > MOST)
     notes += ["Not converged: the climb was on its way."] * any(o.unfinished for o in met)
     chance = further(fit)
