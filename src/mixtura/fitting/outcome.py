@@ -52,6 +52,21 @@ def better(new: Outcome, old: Outcome) -> bool:
     return new.worth > old.worth + margin
 
 
+def among(bests: dict[bool, Outcome], end: Outcome) -> Outcome:
+    """The best with one more end, where `bests` holds the best without spikes and that with some.
+
+    How far an end with spikes must be ahead is said for two ends alone: one by one, the best
+    regular end might be lost.
+    """
+    kind = bool(end.spikes)
+    if kind not in bests or better(end, bests[kind]):
+        bests[kind] = end
+    regular, other = bests.get(False), bests.get(True)
+    if regular is None or (other is not None and better(other, regular)):
+        return bests[True]
+    return regular
+
+
 def beaten(paused: Outcome, best: Outcome | None, many: bool = False) -> bool:
     """Whether a climb that waits need not go on: after as many steps it was not far enough ahead.
 

@@ -17,7 +17,7 @@ from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.climbs import Climbs
 from mixtura.fitting.entrants import MANY, RACE
 from mixtura.fitting.mending import mended_end
-from mixtura.fitting.outcome import Outcome, beaten, better
+from mixtura.fitting.outcome import Outcome, among, beaten, better
 from mixtura.fitting.plainer import unless_surely_above
 from mixtura.fitting.race import Race, Runner
 from mixtura.fitting.reported import reported
@@ -80,8 +80,8 @@ class Search(Climbs):
                 if n_init == 1 and self.sure:
                     return plain
                 if better(plain, outcome):
-                    _among(bests, plain)
-            best = _among(bests, outcome)
+                    among(bests, plain)
+            best = among(bests, outcome)
         if best is None:
             raise failure or FitError("no start was tried")
         return best
@@ -373,21 +373,6 @@ class Search(Climbs):
 def _as_fine(maker: StartMaker, model: Model) -> StartMaker:
     """The same, whose components are kept as wide as this model keeps them."""
     return replace(maker, model=maker.model.as_fine_as(model))
-
-
-def _among(bests: dict[bool, Outcome], end: Outcome) -> Outcome:
-    """The best with one more end, where `bests` holds the best without spikes and that with some.
-
-    How far an end with spikes must be ahead is said for two ends alone: one by one, the best
-    regular end might be lost.
-    """
-    kind = bool(end.spikes)
-    if kind not in bests or better(end, bests[kind]):
-        bests[kind] = end
-    regular, other = bests.get(False), bests.get(True)
-    if regular is None or (other is not None and better(other, regular)):
-        return bests[True]
-    return regular
 
 
 def _regular(end: Outcome) -> bool:
