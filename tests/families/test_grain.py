@@ -9,6 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 from mixtura import GaussianMixture
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.grain import grain_of
+from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.records import gaussian_params
 
 
@@ -56,3 +57,23 @@ def test_whole_shares_show_their_planted_groups():
     X, labels = table(12, 150, 22)
     found = GaussianMixture(2, random_state=0).fit_predict(X)
     assert adjusted_rand_score(labels, found) > 0.9
+
+
+@pytest.mark.parametrize("columns", [(0, 1, 2), (0, 2)])
+def test_what_a_trace_spares_is_what_eigenvalues_would(columns: tuple[int, ...]) -> None:
+    rng, some = np.random.default_rng(len(columns)), list(columns)
+    X = np.round(rng.normal(size=(200, 3)) @ rng.normal(size=(3, 3)), 1)
+    X[:, [j for j in range(3) if j not in columns]] = rng.normal(size=(200, 3 - len(columns)))
+    grain = grain_of(X, 200, np.cov(X.T))
+    assert grain is not None
+    assert grain.columns.tolist() == some
+    met = set()
+    for width in np.geomspace(1e-3, 10.0, 60):
+        roots = width * rng.normal(size=(2, 3, 3))
+        params = gaussian_params(np.zeros((2, 3)), roots @ roots.swapaxes(1, 2), Full())
+        inner = params.covariances[:, some][:, :, some]
+        narrow = np.linalg.eigvalsh(grain.whiten @ inner @ grain.whiten.T)[:, 0] < 1.0
+        moved = grain.smoothed(params).covariances != params.covariances
+        assert moved.any(axis=(1, 2)).tolist() == narrow.tolist()
+        met |= {*narrow.tolist()}
+    assert met == {True, False}
