@@ -113,7 +113,9 @@ def test_many_starts_are_reported() -> None:
     found = fit(example("censored")["Censored"](), X, n_init="auto")
     assert len(found.starts) == 11
     assert found.chance_of_higher == pytest.approx(1 / 110)
-    with pytest.raises(ValueError, match="n_init must be an integer"):
+    with pytest.raises(
+        ValueError, match=r"n_init must be an integer, at least 1, or .auto., got .many."
+    ):
         fit(example("censored")["Censored"](), X, n_init="many")
 
 

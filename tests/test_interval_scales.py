@@ -45,3 +45,13 @@ def test_a_unit_changes_nothing_but_the_unit(name: str, exponent: int) -> None:
         )
         assert there[0] + n * np.log(scale) == pytest.approx(here[0], abs=1e-4)
         np.testing.assert_allclose(there[1], here[1], atol=2e-3)
+
+
+@pytest.mark.parametrize("kind", ["diag", "spherical"])
+def test_components_are_moved_beside_bounds(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(centre, 1, size=(60, 2)) for centre in (0, 4, 9)])
+    below = X < 0
+    known, upper = np.where(below, np.nan, X), np.where(below, 0.0, np.nan)
+    mixture = GaussianMixture(3, covariance_type=kind, random_state=0).fit(known, upper=upper)
+    np.testing.assert_allclose(np.sort(mixture.means_[:, 0]), [0, 4, 9], atol=0.6)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import runpy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pytest
 
-from mixtura import FitError, Mixture, Params, Statistics
+from mixtura import FitError, Mixture, Model, Params, Statistics
 from mixtura.families.base import Family
-from mixtura.records import AnyArray, Array, RandomNumbers
+from mixtura.records import AnyArray, Array, Chunk, RandomNumbers, Summary
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.logbook import Logbook
 from mixtura.solvers.problem import Problem
@@ -115,6 +115,48 @@ def test_a_step_half_the_way_is_found() -> None:
             check_model(Damped(), rows, Record(np.array(start)))
         Damped.generalised = True  # type: ignore[attr-defined]
         check_model(Damped(), rows, Record(np.array(start)))
+
+
+@dataclass(frozen=True)
+class Places(Params):
+    m: Array
+
+
+@dataclass(frozen=True)
+class Away(Statistics):
+    counts: Array
+    first: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Near(Model):
+    """Two Gaussians of one column and equal weights; sums are about the means that were."""
+
+    def e_step(self, chunk: Chunk, params: Any) -> Summary:
+        w = np.ones(len(chunk.X)) if chunk.weight is None else chunk.weight
+        y = chunk.X - params.m
+        joint = -0.5 * y**2 - 0.5 * np.log(8.0 * np.pi)
+        log_p = np.logaddexp.reduce(joint, axis=1)
+        resp = np.exp(joint - log_p[:, None]) * w[:, None]
+        return Summary(float(w @ log_p), float(w.sum()), Away(resp.sum(axis=0), (resp * y).sum(0)))
+
+    def m_step(self, summary: Summary, params: Any) -> Places:
+        told: Any = summary.statistics
+        return Places(params.m + told.first / told.counts)
+
+    def transported(self, summary: Summary, before: Any, after: Any) -> Summary:
+        told: Any = summary.statistics
+        first = told.first + told.counts * (before.m - after.m)
+        return replace(summary, statistics=replace(told, first=first))
+
+
+def test_sums_about_the_parameters_are_no_step_half_the_way() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(size=(60, 1)), rng.normal(3, 1, size=(60, 1))])
+    check_model(Near(), rows, Places(np.array([-0.5, 4.0])))
+    untold = type("Untold", (Near,), {"transported": Model.transported})
+    with pytest.raises(AssertionError, match="write `transported`"):
+        check_model(untold(), rows, Places(np.array([-0.5, 4.0])))
 
 
 def test_a_start_is_looked_at() -> None:

@@ -57,6 +57,17 @@ def test_a_climb_ends_where_it_is(clock: list[float], solver: str) -> None:
     assert fit.iterations < 12
 
 
+def test_a_climb_of_many_components_ends_where_it_is(clock: list[float]) -> None:
+    X = overlapping(1000)
+    mixture = GaussianMixture(8, tol=1e-14, init_params="kmeans", random_state=0)
+    with pytest.warns(ConvergenceWarning, match="max_seconds had passed"):
+        mixture.fit(X, max_seconds=12)
+    fit = mixture.fit_result_
+    assert fit.iterations > 0
+    assert len(fit.trace) == fit.iterations + 1
+    assert fit.trace[-1] > fit.trace[0]
+
+
 def test_starts_are_counted(clock: list[float]) -> None:
     mixture = GaussianMixture(2, n_init=50, random_state=0).fit(overlapping(200), max_seconds=200)
     fit = mixture.fit_result_

@@ -157,3 +157,13 @@ def test_numbers_of_blocks_that_do_not_fit() -> None:
     )
     assert array.block_matrix_.shape == (2, 3)
     np.testing.assert_array_equal(array.memberships_, pair.memberships_)
+
+
+def test_numbers_that_look_measured_are_told_in_their_order() -> None:
+    frame = pd.DataFrame({"x": ["1", "4.5", "2.5", "3.5", "1.5"], "y": ["1", "2", "inf", "3", "4"]})
+    with pytest.raises(NetworkError, match=r"column 'x' holds numbers such as 4\.5, which look"):
+        mixtura.BlockModel(2).fit(frame)
+    named = mixtura.BlockModel(2, random_state=0).fit(
+        frame[["y"]].assign(z=["3", "4", "1", "2", "3"])
+    )
+    assert "inf" in named.nodes_

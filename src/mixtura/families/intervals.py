@@ -237,7 +237,7 @@ class Censored(Family):
             plain = plain.reaching(survey)
         found = settle(plain, survey.restricted(tuple(range(d))), K)
         frames = tuple(Leading(frame, d) for frame in found.frames)
-        return replace(found, family=censored(found.family), frames=frames)
+        return replace(found, family=censored(found.family), frames=frames, alike=None)
 
 
 def censored(family: Family) -> Family:

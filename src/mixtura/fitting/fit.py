@@ -173,8 +173,10 @@ def _check(model: Any, start: Any, n_init: Any, tol: Any, max_iter: Any) -> None
             f"model must be a mixtura.Model, got {type(model).__name__}: derive the class from "
             "mixtura.Model, with e_step and m_step"
         )
-    if n_init != AUTO:
+    if not isinstance(n_init, str):
         check_integer("n_init", n_init, 1)
+    elif n_init != AUTO:
+        raise ValueError(f"n_init must be an integer, at least 1, or 'auto', got {n_init!r}")
     check_integer("max_iter", max_iter, 0)
     check_number("tol", tol, "from 0 up", lambda value: value >= 0)
     if start is None and type(model).start is Model.start:

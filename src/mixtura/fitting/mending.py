@@ -24,6 +24,7 @@ from mixtura.fitting.proposals import BEST, Move, Proposals
 from mixtura.fitting.race import Race
 from mixtura.fitting.removals import Removal
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.solvers.auto import EDGE
 from mixtura.solvers.climb import Climb
 
 # Climbs at most, all but the last of which may be mended.
@@ -49,7 +50,8 @@ def mended_end(
         except FAILURES:
             break
         else:
-            ended = outcome.climb.converged or outcome.climb.iterations >= climbs.max_iter
+            # What ended by its time is kept as it is; an edge alone is there to go on from.
+            ended = climbs.late or outcome.climb.reason != EDGE
             if ended and (best is None or better(outcome, best)):
                 best = outcome
             spikes, last = {each.component for each in outcome.spikes}, outcome.climb.params

@@ -190,8 +190,11 @@ def _is_number(value: Any) -> bool:
 
 def _refuse_measured(name: str, column: AnyArray, place: str) -> None:
     """NetworkError for a column that was only guessed to hold nodes, and holds measurements."""
-    seen = set(column.tolist())
-    fractions = (v for v in seen if _is_number(v) and not float(v).is_integer())
+    if column.dtype.kind in "iub":
+        return
+    # In their order: that of a set of texts is another in every run.
+    seen = dict.fromkeys(column.tolist())
+    fractions = (v for v in seen if _is_number(v) and float(v) % 1.0 > 0)
     broken = next(fractions, None)
     if broken is not None and all(map(_is_number, seen)):
         raise NetworkError(
