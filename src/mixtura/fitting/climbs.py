@@ -220,8 +220,10 @@ class Climbs:
         if model.penalised and certificate.verdict == "interior maximum":
             certificate = replace(certificate, verdict="penalised maximum")
         worth = self._worth(model, climb) + model.belief(climb.params)
-        spurious = self.spurious(climb)
-        return Outcome(climb, floored, model.penalised, worth, certificate, remark, spurious)
+        spurious, vacant = self.spurious(climb), bool(model.empty(climb.summary, climb.params))
+        return Outcome(
+            climb, floored, model.penalised, worth, certificate, remark, spurious, vacant=vacant
+        )
 
     def finished(self, outcome: Outcome) -> Outcome:
         """The end of a search, by Newton's method on to where no more than `rest` is left.

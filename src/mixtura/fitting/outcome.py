@@ -21,7 +21,7 @@ class Outcome:
     remark is what the engine has to say of its passes, or why a higher end was left; spurious are
     components of few rows that are narrow for the table, where the climb was in a finer scale;
     paused are climbs that wait on their way, for others may be better than what only the penalty
-    holds up.
+    holds up; vacant are ends with components that have lost all their rows.
     """
 
     climb: Climb
@@ -32,6 +32,7 @@ class Outcome:
     remark: str = ""
     spurious: tuple[Spike, ...] = ()
     paused: bool = False
+    vacant: bool = False
 
     @property
     def spikes(self) -> tuple[Spike, ...]:
@@ -42,11 +43,12 @@ class Outcome:
 def better(new: Outcome, old: Outcome) -> bool:
     """Better beyond rounding, so that equal optima keep the order in which they were found.
 
-    An end that has spikes must be far ahead of one that has none.
+    An end that has spikes must be far ahead of one that has none, but not of one with fewer
+    components than were asked for: with few rows that may be a single group.
     """
-    if new.spikes and not old.spikes:
+    if new.spikes and not old.spikes and not old.vacant:
         return new.worth > old.worth + MERIT * sum(part.count for part in new.spikes)
-    if old.spikes and not new.spikes:
+    if old.spikes and not new.spikes and not new.vacant:
         return not better(old, new)
     margin = 1e-10 * (old.climb.summary.weight + abs(old.climb.summary.loglik))
     return new.worth > old.worth + margin
@@ -79,5 +81,5 @@ def beaten(paused: Outcome, best: Outcome | None, many: bool = False) -> bool:
     there = math.inf if many and not best.spikes else paused.climb.iterations
     met = climb.logliks[int(min(there, climb.iterations))]
     sober = met + best.worth - climb.summary.loglik
-    ahead = 0.0 if best.spikes else MERIT * sum(part.count for part in paused.spikes)
+    ahead = 0.0 if best.spikes or best.vacant else MERIT * sum(part.count for part in paused.spikes)
     return paused.worth <= sober + ahead

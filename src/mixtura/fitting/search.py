@@ -230,7 +230,7 @@ class Search(Climbs):
             if long and (waiting or best is not None):
                 break
             runner = None
-            if best is None or best.floored:
+            if best is None or best.floored or best.vacant:
                 runner = self._next(runners, place)
             elif best.spurious and place < SURE and not many:
                 runner = self._next(runners, FINALISTS)
@@ -283,7 +283,9 @@ class Search(Climbs):
         return len(found) == len(climb.params.weights)
 
     def _spiked(self, climb: Climb) -> bool:
-        return bool(self.model.guard(climb.summary, climb.params) or self.spurious(climb))
+        """Whether it is no sound end: on a spike, or with components that have lost their rows."""
+        model, at = self.model, (climb.summary, climb.params)
+        return bool(model.guard(*at) or model.empty(*at) or self.spurious(climb))
 
     def _next(self, runners: list[Runner], place: int) -> Runner | None:
         """The start whose turn it is, taken out: the first ones, then those without a spike."""
