@@ -36,16 +36,17 @@ def uphill(model: Model, sweep: SweepLike, climb: Climb, least: float) -> Any | 
 
     Where numbers lie on an edge that costs a pass, and up to 14 more where some rise.
     """
-    supports = model.edges(climb.params)
-    at = {name: each.at_edge(climb.params.arrays()[name]) for name, each in supports.items()}
-    if not _any(at):
+    supports, arrays = model.edges(climb.params), climb.params.arrays()
+    found = {name: each.at_edge(arrays[name]) for name, each in supports.items()}
+    at = {name: cells for name, cells in found.items() if cells.any()}
+    if not at:
         return None
     try:
         inside = _lifted(model, climb.params, at, INSIDE)
         after = model.m_step(sweep(inside), inside).arrays()
         rising = {
-            name: at[name] & _grown(each, inside.arrays()[name], after[name])
-            for name, each in supports.items()
+            name: cells & _grown(supports[name], inside.arrays()[name], after[name])
+            for name, cells in at.items()
         }
         return _highest(model, sweep, climb, rising, least) if _any(rising) else None
     except FAILURES:
