@@ -442,3 +442,15 @@ def test_none_is_nothing_known(name, tmp_path):
     assert load(tmp_path / "m.json").summary() == found.summary()
     both = fitted({name: None} | {"weights": "equal"})
     assert "known weights equal: not estimated" in " ".join(both.summary().split())
+
+
+@pytest.mark.parametrize("kind", ["full", "tied"])
+def test_components_of_one_known_width_are_moved(kind, galaxies):
+    """Where none is moved 3 of these 10 seeds end 0.52 below."""
+    fixed = {"covariances": np.ones((1, 1)) if kind == "tied" else np.ones((5, 1, 1))}
+    mixture = GaussianMixture(5, covariance_type=kind, fixed=fixed)
+    fits = [clone(mixture).set_params(random_state=seed).fit(galaxies) for seed in range(10)]
+    logliks = np.array([fit.fit_result_.loglik for fit in fits])
+    assert (logliks > -204.9425).sum() >= 8
+    assert any(fit.fit_result_.moves for fit in fits)
+    assert all(np.all(fit.covariances_ == 1.0) for fit in fits)

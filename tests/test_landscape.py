@@ -14,6 +14,7 @@ from mixtura import GaussianMixture, HiddenMarkov
 from mixtura.cli import app
 from mixtura.cli.working import Working
 from mixtura.data.tables import NamedRows
+from mixtura.report import ends
 from mixtura.report.landscape import PALE, draw_landscape
 from mixtura.result import Fit, StartReport
 
@@ -46,7 +47,21 @@ def test_kinds_of_starts_and_collapsed_ends(unsure: GaussianMixture) -> None:
     (ax,) = figure.axes
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["random", "kmeans"]
     assert [text.get_text().strip() for text in ax.texts] == ["collapsed", "this fit", *[""] * 10]
-    assert "2 lower ones are not shown" in figure.get_supxlabel()
+    assert "2 lower are not shown" in figure.get_supxlabel()
+
+
+def test_the_fits_own_end_is_listed_wherever_it_is(unsure: GaussianMixture) -> None:
+    fit = unsure.fit_result_
+    above = [StartReport("random", 5, fit.mean_loglik + 1 + i, "collapsed") for i in range(14)]
+    below = StartReport("random", 5, fit.mean_loglik - 1, "kept")
+    own = StartReport("kmeans", 5, fit.mean_loglik, "kept")
+    fit = replace(fit, starts=(*above, own, below))
+    said = ends.optima(fit)
+    assert said.count("collapsed") == 4
+    assert f"{fit.loglik:.2f} (1, this fit) and 11 others: " in said
+    figure = draw_landscape(fit)
+    assert figure.axes[0].texts[-1].get_text().strip() == "this fit"
+    assert "4 others are not shown" in figure.get_supxlabel()
 
 
 def test_every_end_says_how_sound_it_is() -> None:

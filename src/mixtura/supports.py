@@ -60,6 +60,14 @@ class Support(ABC):
         """The numbers, those no farther than `near` from an edge moved onto it."""
         return value
 
+    def inside(self, value: Array) -> Array:
+        """How far inside its edge each number is."""
+        return value
+
+    def lifted(self, value: Array, cells: NDArray[np.bool_], by: float) -> Array:
+        """The numbers, those in `cells` so far inside their edge."""
+        return np.where(cells, by, value)
+
     @abstractmethod
     def pack(self, value: Array) -> Array:
         """Unconstrained coordinates, shape (size,)."""
@@ -167,6 +175,12 @@ class UnitInterval(Support):
     def edged(self, value: Array, near: float) -> Array:
         return np.where(value <= near, 0.0, np.where(value >= 1.0 - near, 1.0, value))
 
+    def inside(self, value: Array) -> Array:
+        return np.minimum(value, 1.0 - value)
+
+    def lifted(self, value: Array, cells: NDArray[np.bool_], by: float) -> Array:
+        return np.where(cells, np.where(value > 0.5, 1.0 - by, by), value)
+
     def pack(self, value: Array) -> Array:
         with np.errstate(divide="ignore"):
             return (np.log(value) - np.log1p(-value)).ravel()
@@ -223,6 +237,10 @@ class Simplex(Support):
 
     def at_edge(self, value: Array) -> NDArray[np.bool_]:
         return np.asarray(value <= EDGE)
+
+    def lifted(self, value: Array, cells: NDArray[np.bool_], by: float) -> Array:
+        raised = np.where(cells, by, value)
+        return np.asarray(raised / self.spread(self.sums(raised), value.shape[-1]))
 
     def pack(self, value: Array) -> Array:
         last = value.shape[-1]

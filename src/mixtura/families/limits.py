@@ -36,6 +36,7 @@ class Limits:
     means: ClassVar[None] = None
     roots: ClassVar[None] = None
     common: ClassVar[bool] = False
+    alike: ClassVar[bool] = False
     whole: ClassVar[bool] = False
     log_densities: ClassVar[None] = None
 

@@ -27,6 +27,10 @@ class Pins(Protocol):
     def whole(self) -> bool:
         """Whether nothing is free."""
 
+    @property
+    def alike(self) -> bool:
+        """Whether the same is known of all components, so that it is known of any number."""
+
     def shapes(self, K: int) -> list[int]:
         """The components whose covariance is known: they cannot collapse."""
 

@@ -31,6 +31,7 @@ class Anchors(NamedTuple):
              densities wherever they may be
     roles    one number of each component, the same where bounds and ties treat them alike; none
              where they do so of all
+    alike    whether that is the same of all, and of any number of them
     """
 
     shares: Array
@@ -38,6 +39,7 @@ class Anchors(NamedTuple):
     shaped: Sequence[int] = ()
     heights: Heights | None = None
     roles: Roles = ()
+    alike: bool = False
 
     def placed(
         self, resp: Array, X: AnyArray, w: Array, frame: Callable[[AnyArray], Array], *, seek: bool

@@ -358,7 +358,8 @@ def _anchors(model: Mixture, base: Any, K: int, d: int) -> Anchors | None:
     if pinned is None or pinned.common or pinned.roots is None:
         return Anchors(shares, places, roles=_roles(pinned, shares, places))
     shaped = [k for k in pinned.shapes(K) if np.isnan(places[k]).any()]
-    return Anchors(shares, places, shaped, pinned.log_densities, _roles(pinned, shares, places))
+    roles, alike = _roles(pinned, shares, places), pinned.alike and model.fixed is None
+    return Anchors(shares, places, shaped, pinned.log_densities, roles, alike)
 
 
 def _is_mean(family: Family, params: Any, name: str) -> bool:

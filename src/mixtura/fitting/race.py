@@ -143,8 +143,11 @@ class Race:
 
     @property
     def movable(self) -> bool:
-        """Whether components may be moved: a move knows of none of which something is known."""
-        return not (self.maker.given or self.entrants.known or self.maker.anchors)
+        """Whether components may be moved: what is known of them must be the same of all."""
+        anchors = self.maker.anchors
+        if self.maker.given or self.entrants.known:
+            return False
+        return anchors is None or anchors.alike
 
     def spikes(self, climb: Climb) -> set[int]:
         """The components that are narrow, or that the fit would warn of as spurious."""

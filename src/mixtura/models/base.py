@@ -25,6 +25,7 @@ from mixtura.records import (
     Summary,
 )
 from mixtura.returned import is_own
+from mixtura.supports import Support
 
 # log pi_k + log p(x_i | k), (n, K) -> (log p(x_i), (n,); responsibilities, (n, K)).
 Respond = Callable[[Array], tuple[Array, Array]]
@@ -196,6 +197,13 @@ class Model(ABC):
     def edged(self, params: Any, near: float) -> Any | None:
         """The same with what is `near` an edge of its support on it; None where nothing is."""
         return None
+
+    def edges(self, params: Any) -> Mapping[str, Support]:
+        """The supports of arrays whose numbers EM moves each by itself, by name.
+
+        Brings a look at those on an edge: no maximum is where the objective rises from there.
+        """
+        return {}
 
     def endless(self, summary: Summary, params: Any) -> tuple[Endless, ...]:
         """Coefficients that run to infinity, or that the rows do not determine; none in most."""

@@ -15,7 +15,7 @@ from mixtura.families.endless import Endless, undetermined
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array, Chart, RandomNumbers, Statistics, Summary
-from mixtura.supports import TINY, Real
+from mixtura.supports import TINY, Real, Support
 
 # One M-step changes log-ratios of weights by no more than this, as a root mean square.
 REACH = 3.0
@@ -100,6 +100,10 @@ class Concomitant(Mixture):
         logs = np.log(np.maximum(params.weights, LEAST_SHARE))
         logits[:, 0] = logs - logs[0]
         return ConcomitantParams(params.weights, params.components, logits)
+
+    def edges(self, params: Any) -> dict[str, Support]:
+        # The weights are means over the table: logits move them.
+        return {name: each for name, each in super().edges(params).items() if name != "weights"}
 
     def with_arrays(self, params: Any, given: Mapping[str, Array]) -> ConcomitantParams:
         arrays = {**params.arrays(), **given}

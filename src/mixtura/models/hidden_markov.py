@@ -26,6 +26,7 @@ from mixtura.models.recursions import Recursion, in_logarithms
 from mixtura.models.stationary import stationary_law, stationary_step
 from mixtura.models.tied_rows import pooled
 from mixtura.records import AnyArray, Array, Chunk, RandomNumbers, Summary
+from mixtura.supports import Support
 
 # Rows whose densities and sums are taken at once: what is worked out in between stays in the cache.
 _PIECE = 4096
@@ -167,6 +168,10 @@ class HiddenMarkov(Mixture):
     def edged(self, params: Any, near: float) -> HiddenMarkovParams | None:
         # Those that are given stay as they are.
         return None if "components" in self.held else super().edged(params, near)  # type: ignore[return-value]
+
+    def edges(self, params: Any) -> dict[str, Support]:
+        # A transition that is 0 stays 0, and the weights are means of what the chain does.
+        return {} if self.obstacle() else self.family.supports()
 
     def obstacle(self) -> str:
         if "components" in self.held:

@@ -32,7 +32,7 @@ from mixtura.records import (
     Standing,
     Summary,
 )
-from mixtura.supports import edged
+from mixtura.supports import Simplex, Support, edged
 
 # Rows of smaller numbers have a density that is a number.
 ORDINARY = 1e100
@@ -294,6 +294,12 @@ class Mixture(Labelled):
         if arrays is None or family.pinned is not None:
             return None
         return replace(params, components=family.params(arrays))
+
+    def edges(self, params: MixtureParams) -> dict[str, Support]:
+        if self.obstacle():
+            return {}
+        weights: dict[str, Support] = {} if self.fixed is not None else {"weights": Simplex()}
+        return {**weights, **self.family.supports()}
 
     @property
     def extrapolates(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mixtura.report.digits import counted
 from mixtura.result import FEWEST, Fit, Optimum, chance_of_higher, climbs
 
@@ -12,18 +14,31 @@ MINUTE = 1e-3
 
 
 def optima(fit: Fit) -> str:
-    """ "-2754.55 (145), -2755.62 (74) and 3 lower: ..."; empty where there are not two."""
-    met = fit.landscape
+    """ "-2754.55 (145, this fit), -2755.62 (74) and 3 lower: ..."; empty where there are no two."""
+    met, listed = fit.landscape, foremost(fit, OPTIMA)
     if len(met) < 2:
         return ""
-    ends = [one.mean_objective * fit.weight for one in met[:OPTIMA]]
-    digits = 2 if len({f"{end:.2f}" for end in ends}) == len(ends) else 5
+    heights = [one.mean_objective * fit.weight for one in listed]
+    digits = 2 if len({f"{end:.2f}" for end in heights}) == len(heights) else 5
     said = [
         f"{end:.{digits}f} ({', '.join((str(climbs([one])), *marks(fit, one)))})"
-        for end, one in zip(ends, met, strict=False)
+        for end, one in zip(heights, listed, strict=True)
     ]
-    rest = f" and {len(met) - OPTIMA} lower" if len(met) > OPTIMA else ""
+    rest = f" and {others(fit, listed)}" if len(met) > len(listed) else ""
     return ", ".join(said) + f"{rest}: {ranked_by(fit)}, and how often climbs ended there"
+
+
+def foremost(fit: Fit, most: int) -> tuple[Optimum, ...]:
+    """The highest ends, so many; with the fit's own wherever it is, as those above may collapse."""
+    met, own = fit.landscape, fit.met
+    listed = met[:most]
+    return listed if own is None or own in listed else (*met[: most - 1], own)
+
+
+def others(fit: Fit, listed: Sequence[Optimum]) -> str:
+    """ "3 lower", or "3 others" where some of the ends that are not listed are not."""
+    left, met = len(fit.landscape) - len(listed), fit.landscape
+    return f"{left} {'lower' if listed[-1] == met[len(listed) - 1] else 'others'}"
 
 
 def ranked_by(fit: Fit) -> str:

@@ -7,21 +7,22 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mixtura.report.digits import counted
-from mixtura.report.ends import further, marks, ranked_by
+from mixtura.report.ends import foremost, further, marks, others, ranked_by
 from mixtura.report.frame import LABEL, blank, headed
 from mixtura.report.palette import colours
 from mixtura.report.panels import INK, QUIET, quiet
 from mixtura.result import Fit, climbs
 
-# So many of the highest optima are drawn.
+# So many optima are drawn: the highest, and the fit's own.
 MOST = 12
 # How strong the colour is of an end that is no optimum.
 PALE = 0.4
 
 
 def draw_landscape(fit: Fit) -> Figure:
-    """A bar for each end, the highest first, by how many climbs of which start ended there.
+    """A bar for each end, by how many climbs of which start ended there.
 
+    The highest is the first, and the fit's own is among them wherever it is.
     Ends are as high as their objective: with a prior that was asked for it is in it.
 
     ValueError where no climb from a start has finished.
@@ -29,7 +30,7 @@ def draw_landscape(fit: Fit) -> Figure:
     met = fit.landscape
     if not met:
         raise ValueError("the fit has no finished climbs of its own starts: there is no landscape")
-    shown = met[:MOST]
+    shown = foremost(fit, MOST)
     figure = blank(7.6, 1.9 + 0.36 * len(shown))
     ax = figure.add_subplot()
     quiet(ax, 9, 6)
@@ -60,7 +61,7 @@ def draw_landscape(fit: Fit) -> Figure:
     notes += ["Spurious: a component of few rows, narrow for the table."] * any(
         o.verdict == "spurious" for o in met
     )
-    notes += [f"{len(met) - MOST} lower ones are not shown."] * (len(met) > MOST)
+    notes += [f"{others(fit, shown)} are not shown."] * (len(met) > MOST)
     notes += ["Not converged: the climb was on its way."] * any(o.unfinished for o in met)
     chance = further(fit)
     if chance:

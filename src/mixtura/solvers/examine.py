@@ -15,6 +15,7 @@ from mixtura.solvers.certificate import bound_on_gap, certify, way_up
 from mixtura.solvers.climb import Climb, directional, objective_at
 from mixtura.solvers.convergence import ROUNDING
 from mixtura.solvers.curvature import EXACT, Curvature
+from mixtura.solvers.edges import uphill
 from mixtura.solvers.logbook import still_to_come
 from mixtura.solvers.problem import Problem, Solver
 from mixtura.supports import EDGE, NEAR
@@ -27,6 +28,11 @@ ONWARD = 0.01
 SURE = 0.1
 # So many times the rounding of a log-likelihood is as near as a bound can be trusted to come.
 ROUGH = 1e3
+# What is said of an end from which nothing led on.
+RISES = (
+    "stopped: numbers on the edge from which the objective still rises, and max_iter or a "
+    "singularity ended the way up"
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,15 @@ class Examiner:
         passes += sweep.passes - before
         for later in reversed(range(ROUNDS)):
             before = sweep.passes
+            inner = self._inside(climb)
+            further = self._from(climb, inner, tol) if later and inner is not None else None
+            if further is not None:
+                climb = self._at_edge(further, tol)
+                passes += sweep.passes - before
+                continue
+            if inner is not None:
+                climb = replace(climb, converged=False, reason=RISES)
             certificate, seen = certify(model, sweep, climb, edge(climb), rng)
-            further = None
             if seen is None or self.problem.late:
                 # Not converged, or not to be examined: there is nothing to go on from, or no time.
                 passes += sweep.passes - before
@@ -102,6 +115,15 @@ class Examiner:
                 there = replace(climb, params=params, summary=summary, logliks=logliks)
                 return self._from(climb, params, tol) or replace(there, objective=value)
         return climb
+
+    def _inside(self, climb: Climb) -> Any | None:
+        """Where the climb goes on from an edge at which it still rises; None where it does not."""
+        if self.problem.late or not (climb.converged and climb.stationary):
+            return None
+        weight = climb.summary.weight
+        rounding = ROUGH * ROUNDING * (weight + abs(climb.objective))
+        least = max(self.problem.tol * weight, rounding)
+        return uphill(self.problem.model, self.problem.sweep, climb, least)
 
     def _way_up(self, climb: Climb, seen: Curvature, rng: np.random.RandomState) -> Any | None:
         try:

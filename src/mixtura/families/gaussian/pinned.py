@@ -47,9 +47,16 @@ class Pinned:
         """The components whose covariance is known: they cannot collapse."""
         if self.roots is None:
             return []
-        if self.form.shared:
+        if self.form.shared or self.alike:
             return list(range(K))
         return np.flatnonzero(~np.isnan(self.roots.reshape(K, -1)).any(axis=1)).tolist()
+
+    @property
+    def alike(self) -> bool:
+        """Whether the same is known of all components: then of any number of them."""
+        if self.roots is None or self.means is not None or self.common or self.limits is not None:
+            return False
+        return self.form.shared or bool((self.roots == self.roots[:1]).all())
 
     @property
     def whole(self) -> bool:
@@ -111,7 +118,10 @@ class Pinned:
         """The roots of an M-step within their limits, with the known ones in their places."""
         if self.limits is not None:
             roots = cut_roots(self.limits, self.form, roots)
-        return roots if self.roots is None else np.where(np.isnan(self.roots), roots, self.roots)
+        if self.roots is None:
+            return roots
+        known = self.roots[:1] if self.alike and not self.form.shared else self.roots
+        return np.where(np.isnan(known), roots, known)
 
     def pooled(self, scatter: Array, counts: Array) -> tuple[Array, Array]:
         """Scatter and rows of each component, the mean of its group where these are tied."""
