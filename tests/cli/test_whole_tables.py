@@ -57,7 +57,7 @@ def test_select_as_a_process(folder: Path) -> None:
         "wrote faithful.select.model.json (model) and faithful.select.png (figure)\n"
     )
     assert max(map(len, done.stdout.splitlines())) <= 100
-    assert mixtura.load("faithful.model.json").n_components == 3
+    assert mixtura.load("faithful.select.model.json").n_components == 3
 
 
 def test_howmany_as_a_process(folder: Path) -> None:

@@ -155,7 +155,7 @@ class ContaminatedMixture(_Named):
     --------
     >>> import numpy as np
     >>> from mixtura import ContaminatedMixture
-    >>> rng = np.random.default_rng(0)
+    >>> rng = np.random.default_rng(2)
     >>> X = np.vstack([rng.normal(0, 1, (100, 2)), rng.normal(8, 1, (100, 2)), [[30, -20]]])
     >>> found = ContaminatedMixture(2, random_state=0).fit(X)
     >>> np.flatnonzero(found.predict(X) == -1)

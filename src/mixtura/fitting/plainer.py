@@ -184,10 +184,10 @@ def said(
 def told(gain: float, above: tuple[float, float]) -> str:
     """What the fit says where it leaves an end that is so many nats higher."""
     return (
-        f"another end is {gain:.3g} nats higher, by {above[0]:.2g} of its standard errors and by "
-        f"{above[1]:.2g} in rows that are left out, not by {SURELY:.3g} and {UNSEEN:.3g}: with so "
-        "few rows its height may be noise, so this end is taken, to which one covariance of all "
-        "components leads. n_init=2 or more (--starts) takes the highest regular one"
+        f"another end is {gain:.3g} nats higher: {above[0]:.2g} of its standard errors where "
+        f"{SURELY:.3g} are asked, in rows that are left out {above[1]:.2g} where {UNSEEN:.3g} are. "
+        "With so few rows its height may be noise, so this end is taken, to which one covariance "
+        "of all components leads. n_init=2 or more (--starts) takes the highest regular one"
     )
 
 
