@@ -82,7 +82,9 @@ def test_a_higher_hill_that_is_not_surely_better_is_told_of_and_left(half: Array
     assert fit.met is not None
     assert fit.met.mean_loglik < highest.mean_loglik - 0.01
     assert "nats higher" in fit.remark
-    seen, unseen = (float(each.split()[0]) for each in fit.remark.split(" by ")[1:3])
+    seen, unseen = (
+        float(fit.remark.split(words)[1].split()[0]) for words in ("higher: ", "left out ")
+    )
     assert seen < SURELY
     assert unseen < UNSEEN
     assert fit.verdict == "interior maximum"
