@@ -266,9 +266,11 @@ class Search(Climbs):
 
     def _mendable(self, maker: StartMaker) -> bool:
         """Whether spikes are moved elsewhere: of many components, where looks at them are cheap."""
-        race = self._race(maker)
         many = len(maker.base.weights) >= MANY and self.model.penalised
-        return many and self.max_iter >= RACE_STEPS and race.movable and race.quick
+        if not many or self.max_iter < RACE_STEPS:
+            return False
+        race = self._race(maker)
+        return race.movable and race.quick
 
     def _kept(self, runner: Runner, outcome: Outcome, best: Outcome | None) -> Outcome | None:
         """The best with one more, whose start is reported; one that waits is none."""

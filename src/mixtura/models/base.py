@@ -286,6 +286,10 @@ class Model(ABC):
         """How coarsely float64 holds the places of `params`, in standard deviations."""
         return 0.0
 
+    def with_arrays(self, params: Any, given: Mapping[str, Array]) -> Any:
+        """`params` with the named arrays replaced."""
+        return params.with_arrays(given)
+
     def transported(self, summary: Summary, before: Any, after: Any) -> Summary:
         """A summary taken at `before` as if taken at `after`, so that summaries can be averaged.
 
@@ -329,4 +333,4 @@ class Labelled(Model):
 
     @abstractmethod
     def with_arrays(self, params: Any, given: Mapping[str, Array]) -> Any:
-        """`params` with the named arrays replaced."""
+        """The same; what hangs on the arrays follows."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.errors import FAILURES
-from mixtura.models.base import Labelled, Model
+from mixtura.models.base import Model
 from mixtura.records import Array
 from mixtura.solvers.climb import Climb, objective_at
 from mixtura.solvers.problem import SweepLike
@@ -65,9 +65,7 @@ def _lifted(model: Model, params: Any, cells: Cells, by: float) -> Any:
     """The same with these numbers so far off their edges."""
     supports, arrays = model.edges(params), params.arrays()
     found = {name: supports[name].lifted(arrays[name], cells[name], by) for name in cells}
-    if isinstance(model, Labelled):
-        return model.with_arrays(params, found)
-    return params.with_arrays(found)
+    return model.with_arrays(params, found)
 
 
 def _highest(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from mixtura.models.base import Labelled, Model
+from mixtura.models.base import Model
 from mixtura.records import Params, Summary, difference
 from mixtura.solvers.charted import evaluated
 from mixtura.solvers.climb import objective_at
@@ -66,11 +66,10 @@ def _way(model: Model, params: Any, target: Any) -> Callable[[float], Any]:
         free = chart.coordinates(target)
         return lambda share: target if share == 1.0 else chart.params(share * free)
     before, step = params.arrays(), difference(target, params)
-    moved = model.with_arrays if isinstance(model, Labelled) else type(params).with_arrays
 
     def at(share: float) -> Any:
         if share == 1.0:
             return target
-        return moved(params, {name: before[name] + share * step[name] for name in step})
+        return model.with_arrays(params, {name: before[name] + share * step[name] for name in step})
 
     return at
