@@ -7,8 +7,7 @@ not know, the information lost with the labels. Where that is slow to learn, `sp
 of it.
 
 References: Fisher's identity in Dempster, Laird & Rubin (1977), discussion; Liu & Nocedal (1989),
-Mathematical Programming 45; the optimiser is SciPy's L-BFGS-B, in the axes of the information that
-of `by_one`.
+Mathematical Programming 45; the optimiser is SciPy's L-BFGS-B.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from scipy.optimize import OptimizeResult, minimize
 
 from mixtura.errors import FAILURES
 from mixtura.records import Array
-from mixtura.solvers.by_one import climb_by_one
 from mixtura.solvers.charted import Charted, Point
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.curvature import information_times, symmetric
@@ -94,7 +92,7 @@ def sphered(problem: Problem) -> Climb:
             here = turned(here, known, least)
             descent.open(here)
             try:
-                point = climb_by_one(descent, here, min(steps, descent.book.left))
+                point = climb_in_chart(descent, here, min(steps, descent.book.left))
             except FAILURES:
                 if not again:
                     if problem.on_way is not None:
