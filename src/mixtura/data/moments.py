@@ -195,7 +195,7 @@ def robust_covariance(X: Array, w: Array, mean: Array, covariance: Array) -> Arr
             root = np.linalg.cholesky(scatter)
         except np.linalg.LinAlgError:  # more than half of the rows lie in a plane
             return covariance
-        y = np.linalg.inv(root) @ (Z - centre).T
+        y = np.linalg.solve(root, (Z - centre).T)
         distance = np.einsum("ji,ji->i", y, y)
         u = w * (_FREEDOM + len(root)) / (_FREEDOM + distance)
         centre = u @ Z / u.sum()
