@@ -91,10 +91,11 @@ def test_a_wrong_information_is_found(power: float, factor: float) -> None:
         check_family(family, X)
 
 
-def test_a_step_half_the_way_is_found() -> None:
+@pytest.mark.parametrize("part", [0.5, 0.95])
+def test_a_step_part_of_the_way_is_found(part: float) -> None:
     def half(self: Any, stats: Any, params: Any, prior: Any) -> Any:
         p = Geometric.maximize(self, stats, params, prior).p
-        return Odds(p if params is None else (p + params.p) / 2)
+        return Odds(p if params is None else part * p + (1.0 - part) * params.p)
 
     with pytest.raises(AssertionError, match="maximize: from where it ends, a step of"):
         check_family(type("Half", (Geometric,), {"maximize": half})(), X)
@@ -278,6 +279,13 @@ def test_draws_and_units_of_a_model_are_looked_at() -> None:
         check_model(wrong, rows, names["Rate"](start))
     with pytest.raises(AssertionError, match="information: in free number 0 the scores of draws"):
         check_model(low, rows, names["Rate"](start))
+    # Of all rows where it is to be of one.
+    low.told = float(len(rows))
+    for model in (low, type("Undrawn", (Drawn,), {"sample": Model.sample, "told": 80.0})()):
+        with pytest.raises(
+            AssertionError, match=r"in free number 0 near the top, .* tells 0\.0125"
+        ):
+            check_model(model, rows, names["Rate"](start))
 
 
 def test_parameters_that_leave_their_support_are_not_reported() -> None:
