@@ -15,7 +15,7 @@ Stutzle 2003, Handbook of Metaheuristics).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -177,18 +177,17 @@ def _round(
     failed[:] = proposals.sober(partial, failed)
     promised = {move.touched: move.gain for move in failed}
     proposals.look(partial, here.log_joint)
-    moves = _untried(proposals, promised, least)
-    while walk.thorough and any(not move.piece.sober for move in _distinct(moves)):
-        proposals.sober(partial, _distinct(moves))
-        moves = _untried(proposals, promised, least)
-    sure = _disjoint(move for move in moves if move.gain > least)
+    first, sure = _chosen(proposals, promised, least)
+    while walk.thorough and any(not move.piece.sober for move in first):
+        proposals.sober(partial, first)
+        first, sure = _chosen(proposals, promised, least)
     sure = [move for move in proposals.sober(partial, sure) if move.gain > least]
     tries = [sure] if len(sure) > 1 else []
-    tries += [[move] for move in _distinct(moves)]
-    for first in range(0, len(tries), walk.together):
+    tries += [[move] for move in first]
+    for at in range(0, len(tries), walk.together):
         if walk.runs.left <= 0:
             break
-        together = tries[first : first + walk.together]
+        together = tries[at : at + walk.together]
         best = None
         for moves, end in zip(together, _tried(walk, here, partial, together), strict=True):
             if end is not None and end[0] > here.worth + GAIN:
@@ -202,25 +201,28 @@ def _round(
     return None, 0
 
 
-def _untried(
+def _chosen(
     proposals: Proposals, promised: Mapping[frozenset[int], float], least: float
-) -> list[Move]:
-    """The moves that promise more than they did when they were tried."""
+) -> tuple[list[Move], list[Move]]:
+    """Of the moves that promise more than they did when they were tried: (the first few of those
+    that split one component the best; those that promise a gain and share no component)."""
     enough = ANEW * least if proposals.thorough else least
-    return [
-        move
-        for move in proposals.moves()
-        if move.gain > promised.get(move.touched, -np.inf) + least
-        and (move.removal is not None or move.gain > enough or proposals.two)
-    ]
-
-
-def _distinct(moves: list[Move]) -> list[Move]:
-    """The first few, of those that split one component the best."""
     first: dict[tuple[int, ...], Move] = {}
-    for move in moves:
-        first.setdefault(move.piece.parts, move)
-    return list(first.values())[:TRIED]
+    sure: list[Move] = []
+    touched: set[int] = set()
+    for move in proposals.moves():
+        if move.gain <= least and len(first) == TRIED:
+            break
+        if move.removal is None and move.gain <= enough and not proposals.two:
+            continue
+        if not move.gain > promised.get(move.touched, -np.inf) + least:
+            continue
+        if len(first) < TRIED:
+            first.setdefault(move.piece.parts, move)
+        if move.gain > least and not touched & move.touched:
+            sure.append(move)
+            touched |= move.touched
+    return list(first.values()), sure
 
 
 def _tried(
@@ -269,17 +271,6 @@ def _pace(climb: Climb) -> float:
     """What its last step gained per row."""
     last = climb.logliks[-2:]
     return (last[-1] - last[0]) / climb.summary.weight
-
-
-def _disjoint(moves: Iterable[Move]) -> list[Move]:
-    """The first of them, and each later one that touches no component of those before."""
-    touched: set[int] = set()
-    chosen = []
-    for move in moves:
-        if not touched & move.touched:
-            chosen.append(move)
-            touched |= move.touched
-    return chosen
 
 
 def swaps(moves: Sequence[Move]) -> list[Swap]:

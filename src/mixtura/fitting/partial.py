@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -75,7 +75,9 @@ class ShortRuns(Protocol):
 
     def sound(self, params: Any, summary: Summary) -> AnyArray: ...
 
-    def worth(self, rows: Rows, climb: Climb | Part) -> float: ...
+    def worth(
+        self, rows: Rows, climb: Climb | Part, narrow: Sequence[int] | None = None
+    ) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,14 @@ class Piece:
     gain    nats that this adds over all rows, with all others as they are
     parts   the components whose place it takes
     end     makes the pair's mixture there and its summary
+    narrow  which of the pair's components are, where somebody knows
     sober   whether the gain is that without narrow components
     """
 
     gain: float
     parts: tuple[int, ...]
     end: Callable[[], tuple[Any, Summary]]
+    narrow: Sequence[int] | None = None
     sober: bool = False
 
     @property
@@ -120,7 +124,7 @@ class Partial:
         # Rows of sets, and what their components are worth as they are.
         self.chosen: dict[tuple[tuple[int, ...], float], AnyArray] = {}
         self.totals: dict[tuple[int, ...], float] = {}
-        self.nows: dict[tuple[int, ...], Callable[[], tuple[Any, Summary]]] = {}
+        self.nows: dict[tuple[int, ...], tuple[Callable[[], Any], Sequence[int] | None]] = {}
 
     def looks(
         self, sets: Sequence[tuple[int, ...]], tries: int, fresh: Sequence[bool]
@@ -131,31 +135,41 @@ class Partial:
         steps = FIRST, STEPS
         refits = Refits(self.shares, self.places, told.reshape(-1, 2), drawn, *steps, LEAST)
         found = self.runs.refitted(refits) or self._refitted(sets, refits)
-        sober = [self._sober(ends, len(sets)) for ends in (found.now, found.pairs)]
-        return [self._look(parts, s, found, sober) for s, parts in enumerate(sets)]
+        narrow = [self._narrow(ends, len(sets)) for ends in (found.now, found.pairs)]
+        return [
+            self._look(parts, s, found, narrow[0][s], narrow[1][s]) for s, parts in enumerate(sets)
+        ]
 
-    def _sober(self, ends: Ends | None, S: int) -> list[bool]:
-        """Of which sets no component can be narrow."""
+    def _narrow(self, ends: Ends | None, S: int) -> Sequence[list[int] | None]:
+        """The narrow components of each set, None where nobody knows."""
         if ends is None or ends.together is None:
-            return [False] * S
-        found: list[bool] = self.runs.sound(*ends.together).reshape(S, -1).all(axis=1).tolist()
+            return [None] * S
+        narrow = ~self.runs.sound(*ends.together).reshape(S, -1)
+        found: list[list[int] | None] = [[] for _ in range(S)]
+        for s in np.flatnonzero(narrow.any(axis=1)):
+            found[s] = np.flatnonzero(narrow[s]).tolist()
         return found
 
     def _look(
-        self, parts: tuple[int, ...], s: int, found: Refitted, sober: list[list[bool]]
+        self,
+        parts: tuple[int, ...],
+        s: int,
+        found: Refitted,
+        now: list[int] | None,
+        new: list[int] | None,
     ) -> Look:
         before, merged, after = found.values[:, s].tolist()
         if not np.isfinite(before):
             # Nothing to compare with; without rows, nothing to lose.
             return Look(None, np.inf if found.held[s] > 1 else 0.0)
-        if sober[0][s]:
+        if now == []:
             self.totals[parts] = before
         elif found.now is not None:
-            self.nows[parts] = partial(found.now.one, s)
+            self.nows[parts] = partial(found.now.one, s), now and now[: len(parts)]
         piece = None
         if np.isfinite(after):
-            end = cache(partial(found.pairs.one, s))
-            piece = Piece(after - before, parts, end, sober[0][s] and sober[1][s])
+            sober = now == new == []
+            piece = Piece(after - before, parts, partial(found.pairs.one, s), new, sober)
         return Look(piece, before - merged)
 
     def refit(self, chosen: AnyArray, mass: Array, resp: Array, steps: int) -> Part | None:
@@ -164,13 +178,13 @@ class Partial:
 
     def sobered(self, piece: Piece) -> Piece:
         """The same, its gain that of components none of which is narrow."""
-        parts, rows = piece.parts, self._rows(piece.parts)[0]
+        parts = piece.parts
         if parts not in self.totals:
-            known = self.nows.get(parts)
+            known, narrow = self.nows.get(parts, (None, None))
             now = self._fitted(*self._rows(parts), 1) if known is None else Part(*known())
-            self.totals[parts] = np.inf if now is None else self._total(rows, now)
+            self.totals[parts] = np.inf if now is None else self._total(parts, now, narrow)
         try:
-            gain = self._total(rows, Part(*piece.end())) - self.totals[parts]
+            gain = self._total(parts, Part(*piece.end()), piece.narrow) - self.totals[parts]
         except FAILURES:
             gain = -np.inf
         return replace(piece, gain=gain, sober=True)
@@ -238,8 +252,10 @@ class Partial:
         except FAILURES:
             return None
 
-    def _total(self, rows: Rows, part: Part) -> float:
-        return self.runs.worth(rows, part) * part.summary.weight
+    def _total(self, parts: tuple[int, ...], part: Part, narrow: Sequence[int] | None) -> float:
+        if narrow is not None and not narrow:
+            return part.summary.loglik
+        return self.runs.worth(self._rows(parts)[0], part, narrow) * part.summary.weight
 
 
 def _stacked(places: list[AnyArray]) -> Array:

@@ -21,7 +21,7 @@ from mixtura.engines.base import RowOutputs, Sweep
 from mixtura.engines.choose import fill
 from mixtura.engines.refits import Refits, Refitted, Removals, Removed, Swap
 from mixtura.errors import FAILURES
-from mixtura.fitting.budget import CALL, CLIMB, LEAST, pass_work
+from mixtura.fitting.budget import CALL, CLIMB, LEAST, LOOK, pass_work
 from mixtura.fitting.entrants import Entrants
 from mixtura.fitting.hope import NOTABLE
 from mixtura.fitting.moves import GAIN, improve
@@ -256,7 +256,7 @@ class Race:
 
     def sound(self, params: Any, summary: Summary) -> AnyArray:
         """Which components (K,) are not narrow."""
-        self.work += 0.5 * CALL
+        self.work += LOOK
         found = np.ones(len(params.weights), dtype=bool)
         found[list(self.spikes(Part(params, summary)))] = False
         return found
@@ -312,11 +312,17 @@ class Race:
         worth = self.worth(self.maker.rows, climb)
         return replace(runner, params=climb.params, spent=spent, climb=climb, worth=worth)
 
-    def worth(self, rows: Rows, climb: Climb | Part) -> float:
-        """Log-likelihood per row of these rows, narrow components made as wide as the others."""
-        self.work += 0.5 * CALL  # it is looked at in the interpreter
-        model, also = self.maker.model, [spike.component for spike in self.spurious(climb)]
-        sober = model.sobered(climb.summary, climb.params, also)
+    def worth(
+        self, rows: Rows, climb: Climb | Part, narrow: Sequence[int] | None = None
+    ) -> float:
+        """Log-likelihood per row of these rows, narrow components, where somebody knows them, made
+        as wide as the others."""
+        self.work += LOOK  # it is looked at in the interpreter
+        model, at = self.maker.model, (climb.summary, climb.params)
+        if narrow is None:
+            sober = model.sobered(*at, [spike.component for spike in self.spurious(climb)])
+        else:
+            sober = model.widened(*at, narrow)
         if sober is climb.params:
             return climb.summary.loglik / climb.summary.weight
         sweep = self.open_sweep(model, rows)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -76,7 +75,7 @@ def _found(found: Removed, s: int, j: int, heirs: tuple[int, ...]) -> Removal:
     # Without rows there is nothing to lose, and nothing to fit.
     if cost == 0.0 or not np.isfinite(cost):
         return Removal(cost, j, heirs)
-    return Removal(cost, j, heirs, cache(lambda: found.ends.one(s)[0]))
+    return Removal(cost, j, heirs, lambda: found.ends.one(s)[0])
 
 
 def plain_removals(

@@ -282,7 +282,7 @@ class CompiledSweep(Sweep):
         prior = self.model.prior
         assert isinstance(prior, CovariancePrior)
         m_step = m_step_in_c(self.family.structure, prior)
-        return Refitting(self.rows, units, m_step, prior.grain is None)
+        return Refitting(self.rows, units, m_step, prior)
 
     def _inside(
         self,

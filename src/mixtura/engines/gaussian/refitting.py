@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from mixtura.engines.gaussian.parting import Arrays, Room, gaussian_partial, gau
 from mixtura.engines.refits import Ends, Refits, Refitted, Removals, Removed, Swap
 from mixtura.engines.threads import shared
 from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.prior import CovariancePrior
 from mixtura.families.gaussian.records import (
     GaussianParams,
     GaussianStatistics,
@@ -33,13 +35,13 @@ class Refitting:
     """What sets of components of one form become on the rows that they hold.
 
     units  equal components, as many as a set becomes
-    apart  whether a component that is `judged` is so by its own numbers alone
+    prior  by which they are judged
     """
 
     rows: Rows
     units: MixtureParams
     m_step: MStep
-    judged: bool
+    prior: CovariancePrior
 
     @property
     def form(self) -> Form:
@@ -86,6 +88,7 @@ class Refitting:
         self._run(fill, S, removals.steps)
         sizes = (removals.sets >= 0).sum(axis=1) - 1
 
+        @cache
         def one(s: int) -> tuple[MixtureParams, Summary]:
             return self._one(ends, s, int(sizes[s]), np.nan)
 
@@ -110,16 +113,20 @@ class Refitting:
         )
 
     def _ends(self, room: Room, values: Array, known: AnyArray, sizes: AnyArray) -> Ends:
+        @cache
         def one(s: int) -> tuple[MixtureParams, Summary]:
             return self._one(room, s, int(sizes[s]), float(values[s]))
 
-        if self.form.shared or not self.judged:
+        if self.form.shared:
             return Ends(one)
         # What failed stands as a component like any other.
         unit = self.units.components
         room.means[~known], room.roots[~known] = unit.means, unit.root
         flat = [each.reshape(-1, *each.shape[2:]) for each in room]
         parts = gaussian_params_from_root(flat[1], flat[2], self.form)
+        # What is narrower than the rounding of columns is widened wherever it stands.
+        if self.prior.smoothed(parts) is not parts:
+            return Ends(one)
         weights = np.full(len(flat[0]), 1.0 / len(flat[0]))
         sums = GaussianStatistics(*flat[3:])
         together = MixtureParams(weights, parts), Summary(0.0, float(flat[3].sum()), sums)

@@ -105,6 +105,7 @@ struct mixtura_em {
     int64_t share;  /* what components share; see sharing.h */
     int64_t few;    /* turns after which common axes need be good only, see axes.h */
     double settled; /* alternations in an M-step end where nothing moves by more, relative */
+    double rest;    /* no step follows one that changes the log-likelihood by no more; 0: one does */
 };
 
 /* Why a climb ended. */

@@ -39,9 +39,8 @@ static void gather_set(const struct mixtura_data *data, const double *shares, do
     h->data = (struct mixtura_data){h->x, h->weight, m, d, data->single};
 }
 
-/* Steps taken at a time, and the gain of one, per unit of weight, below which no further are taken:
- * where rows are few EM parts them for good after a step or two. */
-enum { LEG = 2 };
+/* The gain of a step, per unit of weight, after which no further are taken: where rows are few EM parts
+ * them for good after a step or two. */
 static const double AT_REST = 1e-8;
 
 /* Where e stands is end number s of mixtures of K components. */
@@ -62,25 +61,19 @@ static void note_end(const struct mixtura_em *e, int64_t K, int64_t d, const str
 static int steps_of(const struct held_rows *h, struct mixtura_em *e, const double *given,
                     int64_t steps, double *value, double *gain)
 {
-    int out = 0, on = 1;
     *value = -HUGE_VAL;
     *gain = 0.0;
     e->given = given;
-    while (steps > 0 && on && !out) {
-        e->passes = LEAST(LEG, steps);
-        out = em(&h->data, e);
-        double before = e->done > 1 ? e->logliks[e->done - 2] : *value;
-        on = !out && e->failed < 0 && e->done > 0 && isfinite(e->logliks[e->done - 1]);
-        *value = on ? e->logliks[e->done - 1] : -HUGE_VAL;
-        *gain = on && isfinite(before) ? *value - before : 0.0;
-        /* Under a penalty it may also fall. */
-        on = on && (!isfinite(before) || fabs(*gain) > AT_REST * h->mass);
-        steps -= e->passes;
-        e->given = 0;
-        e->known = 1;
-    }
-    e->known = 0;
-    return out;
+    e->passes = steps;
+    e->rest = AT_REST * h->mass;
+    int out = em(&h->data, e);
+    e->given = 0;
+    if (out || e->failed >= 0 || !isfinite(e->logliks[e->done - 1]))
+        return out;
+    *value = e->logliks[e->done - 1];
+    if (e->done > 1 && isfinite(e->logliks[e->done - 2]))
+        *gain = *value - e->logliks[e->done - 2];
+    return 0;
 }
 
 /* The same of K components from h->resp, in the units of `units`. */
