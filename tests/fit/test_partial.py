@@ -67,8 +67,11 @@ def test_the_kernel_does_what_numpy_does(name: str) -> None:
     np.testing.assert_array_equal(quick.held, slow.held)
     np.testing.assert_allclose(quick.values, slow.values, rtol=1e-7)
     for s in range(len(sets)):
-        one, other = quick.pair(s), slow.pair(s)
+        (one, here_sums), (other, there_sums) = quick.pairs.one(s), slow.pairs.one(s)
         order = np.argsort(one.weights), np.argsort(other.weights)
+        counts = [each.statistics.counts for each in (here_sums, there_sums)]
+        np.testing.assert_allclose(counts[0][order[0]], counts[1][order[1]], atol=1e-3)
+        assert here_sums.loglik == pytest.approx(there_sums.loglik, rel=1e-7)
         np.testing.assert_allclose(one.weights[order[0]], other.weights[order[1]], atol=1e-6)
         means = [each.components.means[at] for each, at in zip((one, other), order, strict=True)]
         np.testing.assert_allclose(*means, atol=1e-5)
@@ -87,7 +90,7 @@ def test_gains_are_bounds_and_add() -> None:
     first = normalise(maker.model.log_joint(maker.rows.X, params))[0].sum()
     promised = []
     for s, at in enumerate(map(list, sets)):
-        pair = found.pair(s)
+        pair = found.pairs.one(s)[0]
         promised.append(found.values[2, s] - found.values[0, s])
         weights[at] = weights[at].sum() * pair.weights
         means[at], spread[at] = pair.components.means, pair.components.covariances

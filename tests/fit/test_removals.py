@@ -47,6 +47,19 @@ def test_the_cost_of_a_removal_is_a_bound() -> None:
     assert max(plain.values()) > 100.0
 
 
+@pytest.mark.parametrize("name", ["VVV", "EEE", "VVI", "VII"])
+def test_removals_in_c_are_those_of_numpy(name: str) -> None:
+    costs = []
+    for engine in ("compiled", "local"):
+        race = raced(table(d=3), Gaussian(structure(name)), engine)
+        params, resp = standing(race)
+        look = Partial(race.maker, resp, race, race.rng)
+        found = removals(look, race.maker.model.log_joint(race.maker.rows.X, params), range(5))
+        costs.append([[each.cost, *np.sort(each.mixture.weights)] for each in found])
+    for one, other in zip(*costs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)
+
+
 def test_hope_is_the_mean_of_a_beta_law() -> None:
     for gains in range(3):
         hope, rounds = Hope(), 0

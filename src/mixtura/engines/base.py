@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import isfinite
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.engines.refits import Refits, Refitted
+from mixtura.engines.refits import Refits, Refitted, Removals, Removed, Swap
 from mixtura.models.base import Labelled, Model
 from mixtura.records import NO_SHARE, AnyArray, Array, Chunk, Params, Summary
 
@@ -122,6 +122,17 @@ class Sweep(ABC):
 
         `units` are two equal components.
         """
+        return None
+
+    def removed(self, model: Labelled, units: Any, removals: Removals) -> Removed | None:
+        """The same of removals; `units` are as many equal components as there are heirs."""
+        return None
+
+    def tried(
+        self, model: Labelled, params: Any, trials: Sequence[Sequence[Swap]], steps: int
+    ) -> list[tuple[Any, Summary, list[float]] | None] | None:
+        """(parameters, summary, log-likelihoods met) after so many EM steps from each of some
+        mixtures, `params` after swaps; None of one that fails, and where there is no kernel."""
         return None
 
 

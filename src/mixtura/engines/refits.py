@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Summary
 
 # How the rows of a set are split in two; as in native/kernels.h.
 LONGEST, ACROSS, FAR, ANY = range(4)
@@ -36,15 +36,64 @@ class Refits:
 
 
 @dataclass(frozen=True)
+class Ends:
+    """Where short climbs of some mixtures ended.
+
+    one       (parameters, summary) of one of them, by its number
+    together  the components of all side by side, in their order, where each is judged by itself;
+              else None. Those of a mixture that failed are any.
+    """
+
+    one: Callable[[int], tuple[Any, Summary]]
+    together: tuple[Any, Summary] | None = None
+
+
+@dataclass(frozen=True)
 class Refitted:
     """What became of each set.
 
     held    (S,) rows that it holds
     values  (3, S) log-likelihoods of those rows: of the set's components after one M-step, of one
             component, of the best pair; -inf where there is none
-    pair    the parameters of a set's best pair
+    pairs   the best pairs
+    now     the sets' components, twice where it is one; None where nobody noted them
     """
 
     held: AnyArray
     values: Array
-    pair: Callable[[int], Any]
+    pairs: Ends
+    now: Ends | None = None
+
+
+@dataclass(frozen=True)
+class Removals:
+    """Components to be removed one at a time, each with its heirs fitted anew to all their rows.
+
+    shares     as in `Refits`
+    log_joint  (n, K) log P(k) + log p(x_i | k)
+    sets       (S, 1 + heirs) the component and its heirs, int64, -1 past the last
+    steps, least  as there
+    """
+
+    shares: Array
+    log_joint: Array
+    sets: AnyArray
+    steps: int
+    least: float
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What each removal costs in nats (S,), infinite where the heirs fail, and the heirs."""
+
+    cost: Array
+    ends: Ends
+
+
+@dataclass(frozen=True)
+class Swap:
+    """The mixture that takes the places `at` with all the weight of the components `of`."""
+
+    of: tuple[int, ...]
+    at: tuple[int, ...]
+    mixture: Any

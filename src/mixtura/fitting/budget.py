@@ -15,6 +15,8 @@ from mixtura.models.base import Labelled
 CLIMB = 40
 # Multiplications in a fifth of a second, on two cores, and those that take as long as a call.
 LEAST, CALL = 4e9, 8e6
+# And as long as a look at a mixture in the interpreter.
+LOOK = 4e6
 # Of one log density: so many for each of its parameters, and an exponential.
 _NUMBER, _EXP = 4.0, 44.0
 

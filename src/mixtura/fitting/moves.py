@@ -15,11 +15,12 @@ Stutzle 2003, Handbook of Metaheuristics).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from mixtura.engines.refits import Swap
 from mixtura.errors import FAILURES
 from mixtura.fitting.hope import NOTABLE, Hope
 from mixtura.fitting.partial import Partial, ShortRuns
@@ -39,8 +40,8 @@ GAIN = 1e-5
 # most did. Without a kernel for partial EM, PLAIN.
 PATIENCE, MOST, AGREED, PLAIN = 4, 22, 3, 2
 MAJORITY = 0.5
-# Moves tried in a round.
-TRIED = 3
+# Moves tried in a round, and at once.
+TRIED, TOGETHER = 3, 2
 # Of so few components starts and quick moves find what there is.
 FEW = 3
 # In a thorough search a pair that begins anew must promise so many times as much.
@@ -79,6 +80,11 @@ class Walk:
     hope: Hope | None
     lost: list[tuple[float, Climb]] = field(default_factory=list)
     met: list[float] = field(default_factory=list)
+
+    @property
+    def together(self) -> int:
+        """Trials at once: short ones leave a core idle."""
+        return TOGETHER if self.thorough else 1
 
     def standing(self, climb: Climb, worth: float) -> Standing:
         X = self.maker.rows.X.astype(np.float64, copy=False)
@@ -171,62 +177,94 @@ def _round(
     failed[:] = proposals.sober(partial, failed)
     promised = {move.touched: move.gain for move in failed}
     proposals.look(partial, here.log_joint)
-    moves = _untried(proposals, promised, least)
-    while walk.thorough and any(not move.piece.sober for move in _distinct(moves)):
-        proposals.sober(partial, _distinct(moves))
-        moves = _untried(proposals, promised, least)
-    sure = _disjoint(move for move in moves if move.gain > least)
+    first, sure = _chosen(proposals, promised, least)
+    while walk.thorough and any(not move.piece.sober for move in first):
+        proposals.sober(partial, first)
+        first, sure = _chosen(proposals, promised, least)
     sure = [move for move in proposals.sober(partial, sure) if move.gain > least]
     tries = [sure] if len(sure) > 1 else []
-    for together in [*tries, *([move] for move in _distinct(moves))]:
+    tries += [[move] for move in first]
+    for at in range(0, len(tries), walk.together):
         if walk.runs.left <= 0:
             break
-        better = _tried(walk, here, partial, together)
-        if better is not None:
-            return better, len(together)
-        if len(together) == 1:
-            failed += together
+        together = tries[at : at + walk.together]
+        best = None
+        for moves, end in zip(together, _tried(walk, here, partial, together), strict=True):
+            if end is not None and end[0] > here.worth + GAIN:
+                best = max(best or (*end, moves), (*end, moves), key=lambda each: each[0])
+            elif end is not None and end[0] < here.worth - GAIN:
+                walk.leave(*end)
+        if best is not None:
+            worth, trial, moves = best
+            return walk.standing(trial, worth), len(moves)
+        failed += [moves[0] for moves in together if len(moves) == 1]
     return None, 0
 
 
-def _untried(
+def _chosen(
     proposals: Proposals, promised: Mapping[frozenset[int], float], least: float
-) -> list[Move]:
-    """The moves that promise more than they did when they were tried."""
+) -> tuple[list[Move], list[Move]]:
+    """Of the moves that promise more than they did when they were tried: (the first few of those
+    that split one component the best; those that promise a gain and share no component)."""
     enough = ANEW * least if proposals.thorough else least
-    return [
-        move
-        for move in proposals.moves()
-        if move.gain > promised.get(move.touched, -np.inf) + least
-        and (move.removal is not None or move.gain > enough or proposals.two)
-    ]
-
-
-def _distinct(moves: list[Move]) -> list[Move]:
-    """The first few, of those that split one component the best."""
     first: dict[tuple[int, ...], Move] = {}
-    for move in moves:
-        first.setdefault(move.piece.parts, move)
-    return list(first.values())[:TRIED]
+    sure: list[Move] = []
+    touched: set[int] = set()
+    for move in proposals.moves():
+        if move.gain <= least and len(first) == TRIED:
+            break
+        if move.removal is None and move.gain <= enough and not proposals.two:
+            continue
+        if not move.gain > promised.get(move.touched, -np.inf) + least:
+            continue
+        if len(first) < TRIED:
+            first.setdefault(move.piece.parts, move)
+        if move.gain > least and not touched & move.touched:
+            sure.append(move)
+            touched |= move.touched
+    return list(first.values()), sure
 
 
-def _tried(walk: Walk, here: Standing, partial: Partial, moves: list[Move]) -> Standing | None:
-    """The standing after these moves, None where they do not gain."""
+def _tried(
+    walk: Walk, here: Standing, partial: Partial, together: Sequence[list[Move]]
+) -> list[tuple[float, Climb] | None]:
+    """(worth, short climb) after each of some lists of moves, None of one that fails."""
+    found = []
+    for trial in _trials(walk, here, partial, together):
+        try:
+            found.append(None if trial is None else _judged(walk, here, trial))
+        except FAILURES:
+            found.append(None)
+    return found
+
+
+def _trials(
+    walk: Walk, here: Standing, partial: Partial, together: Sequence[list[Move]]
+) -> list[Climb | None]:
+    """The first steps after each."""
+    rows, runs, params = walk.maker.rows, walk.runs, here.climb.params
+    if walk.thorough:
+        found = runs.tried(params, [swaps(moves) for moves in together], TRIAL)
+        if found is not None:
+            return found
+    begun: list[Climb | None] = []
+    for moves in together:
+        try:
+            begun.append(runs.begun(rows, moved(here, partial, moves), params, TRIAL))
+        except FAILURES:
+            begun.append(None)
+    return begun
+
+
+def _judged(walk: Walk, here: Standing, trial: Climb) -> tuple[float, Climb]:
+    """What a trial is worth, after its second chance where it is near."""
     rows, runs = walk.maker.rows, walk.runs
-    try:
-        trial = runs.begun(rows, moved(here, partial, moves), here.climb.params, TRIAL)
+    worth = runs.worth(rows, trial)
+    short = here.worth + GAIN - worth
+    if 0 <= short < min(NEAR, CHANCE * _pace(trial)):
+        trial = runs.further(trial.params, trial.summary, CHANCE)
         worth = runs.worth(rows, trial)
-        short = here.worth + GAIN - worth
-        if 0 <= short < min(NEAR, CHANCE * _pace(trial)):
-            trial = runs.further(trial.params, trial.summary, CHANCE)
-            worth = runs.worth(rows, trial)
-    except FAILURES:
-        return None
-    if worth > here.worth + GAIN:
-        return walk.standing(trial, worth)
-    if worth < here.worth - GAIN:
-        walk.leave(worth, trial)
-    return None
+    return worth, trial
 
 
 def _pace(climb: Climb) -> float:
@@ -235,15 +273,18 @@ def _pace(climb: Climb) -> float:
     return (last[-1] - last[0]) / climb.summary.weight
 
 
-def _disjoint(moves: Iterable[Move]) -> list[Move]:
-    """The first of them, and each later one that touches no component of those before."""
-    touched: set[int] = set()
-    chosen = []
+def swaps(moves: Sequence[Move]) -> list[Swap]:
+    """Moves that touch different components, as mixtures that take the places of others."""
+    found = []
     for move in moves:
-        if not touched & move.touched:
-            chosen.append(move)
-            touched |= move.touched
-    return chosen
+        removal = move.removal
+        if removal is not None and removal.fitted is not None:
+            found.append(Swap(removal.parts, removal.heirs, removal.mixture))
+    for move in moves:
+        parts = move.piece.parts
+        places = parts if move.removal is None else (*parts, move.removal.freed)
+        found.append(Swap(parts, places, move.piece.pair))
+    return found
 
 
 def moved(here: Standing, partial: Partial, moves: list[Move]) -> Array:

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mixtura.data.rows import Rows
-from mixtura.engines.refits import Refits, Refitted
+from mixtura.engines.refits import Ends, Refits, Refitted, Removals, Removed, Swap
 from mixtura.errors import FAILURES
 from mixtura.fitting.parting import asked, parted
 from mixtura.fitting.starts import StartMaker
@@ -63,13 +63,21 @@ class ShortRuns(Protocol):
 
     def fitted(self, rows: Rows, resp: Array, params: Any, steps: int) -> Part: ...
 
-    def at(self, rows: Rows, params: Any) -> Part: ...
-
     def answered(self, X: Array, params: Any) -> tuple[Array, Array]: ...
 
     def refitted(self, refits: Refits) -> Refitted | None: ...
 
-    def worth(self, rows: Rows, climb: Climb | Part) -> float: ...
+    def removed(self, removals: Removals) -> Removed | None: ...
+
+    def tried(
+        self, params: Any, trials: Sequence[Sequence[Swap]], steps: int
+    ) -> list[Climb | None] | None: ...
+
+    def sound(self, params: Any, summary: Summary) -> AnyArray: ...
+
+    def worth(
+        self, rows: Rows, climb: Climb | Part, narrow: Sequence[int] | None = None
+    ) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -78,14 +86,21 @@ class Piece:
 
     gain    nats that this adds over all rows, with all others as they are
     parts   the components whose place it takes
-    pair    makes the parameters of the pair's mixture there
+    end     makes the pair's mixture there and its summary
+    narrow  which of the pair's components are, where somebody knows
     sober   whether the gain is that without narrow components
     """
 
     gain: float
     parts: tuple[int, ...]
-    pair: Callable[[], Any]
+    end: Callable[[], tuple[Any, Summary]]
+    narrow: Sequence[int] | None = None
     sober: bool = False
+
+    @property
+    def pair(self) -> Any:
+        """The parameters of the pair's mixture."""
+        return self.end()[0]
 
 
 @dataclass(frozen=True)
@@ -109,6 +124,7 @@ class Partial:
         # Rows of sets, and what their components are worth as they are.
         self.chosen: dict[tuple[tuple[int, ...], float], AnyArray] = {}
         self.totals: dict[tuple[int, ...], float] = {}
+        self.nows: dict[tuple[int, ...], tuple[Callable[[], Any], Sequence[int] | None]] = {}
 
     def looks(
         self, sets: Sequence[tuple[int, ...]], tries: int, fresh: Sequence[bool]
@@ -119,16 +135,41 @@ class Partial:
         steps = FIRST, STEPS
         refits = Refits(self.shares, self.places, told.reshape(-1, 2), drawn, *steps, LEAST)
         found = self.runs.refitted(refits) or self._refitted(sets, refits)
-        return [self._look(parts, s, found) for s, parts in enumerate(sets)]
+        narrow = [self._narrow(ends, len(sets)) for ends in (found.now, found.pairs)]
+        return [
+            self._look(parts, s, found, narrow[0][s], narrow[1][s]) for s, parts in enumerate(sets)
+        ]
 
-    def _look(self, parts: tuple[int, ...], s: int, found: Refitted) -> Look:
-        before, merged, after = map(float, found.values[:, s])
+    def _narrow(self, ends: Ends | None, S: int) -> Sequence[list[int] | None]:
+        """The narrow components of each set, None where nobody knows."""
+        if ends is None or ends.together is None:
+            return [None] * S
+        narrow = ~self.runs.sound(*ends.together).reshape(S, -1)
+        found: list[list[int] | None] = [[] for _ in range(S)]
+        for s in np.flatnonzero(narrow.any(axis=1)):
+            found[s] = np.flatnonzero(narrow[s]).tolist()
+        return found
+
+    def _look(
+        self,
+        parts: tuple[int, ...],
+        s: int,
+        found: Refitted,
+        now: list[int] | None,
+        new: list[int] | None,
+    ) -> Look:
+        before, merged, after = found.values[:, s].tolist()
         if not np.isfinite(before):
             # Nothing to compare with; without rows, nothing to lose.
             return Look(None, np.inf if found.held[s] > 1 else 0.0)
+        if now == []:
+            self.totals[parts] = before
+        elif found.now is not None:
+            self.nows[parts] = partial(found.now.one, s), now and now[: len(parts)]
         piece = None
         if np.isfinite(after):
-            piece = Piece(after - before, parts, partial(found.pair, s))
+            sober = now == new == []
+            piece = Piece(after - before, parts, partial(found.pairs.one, s), new, sober)
         return Look(piece, before - merged)
 
     def refit(self, chosen: AnyArray, mass: Array, resp: Array, steps: int) -> Part | None:
@@ -137,19 +178,20 @@ class Partial:
 
     def sobered(self, piece: Piece) -> Piece:
         """The same, its gain that of components none of which is narrow."""
-        parts, rows = piece.parts, self._rows(piece.parts)[0]
+        parts = piece.parts
         if parts not in self.totals:
-            now = self._fitted(*self._rows(parts), 1)
-            self.totals[parts] = np.inf if now is None else self._total(rows, now)
+            known, narrow = self.nows.get(parts, (None, None))
+            now = self._fitted(*self._rows(parts), 1) if known is None else Part(*known())
+            self.totals[parts] = np.inf if now is None else self._total(parts, now, narrow)
         try:
-            gain = self._total(rows, self.runs.at(rows, piece.pair())) - self.totals[parts]
+            gain = self._total(parts, Part(*piece.end()), piece.narrow) - self.totals[parts]
         except FAILURES:
             gain = -np.inf
         return replace(piece, gain=gain, sober=True)
 
     def answers(self, piece: Piece) -> Array:
         """The responsibilities of a piece's new components, which sum to 1 in each of its rows."""
-        return self.runs.answered(self.X[self.held(piece.parts)], piece.pair())[1]
+        return self.runs.answered(self.X[self.held(piece.parts)], piece.pair)[1]
 
     def held(self, parts: tuple[int, ...], least: float = LEAST) -> AnyArray:
         """Which rows a set holds more than this share of."""
@@ -170,7 +212,7 @@ class Partial:
         """The same as an engine's that has no kernel for it."""
         S = len(sets)
         held, values = np.zeros(S, dtype=np.int64), np.full((3, S), -np.inf)
-        pairs: dict[int, Any] = {}
+        pairs: dict[int, tuple[Any, Summary]] = {}
         for s, parts in enumerate(sets):
             chosen = self.held(parts, refits.least)
             held[s] = len(chosen)
@@ -182,8 +224,8 @@ class Partial:
                 values[line, s] = -np.inf if found is None else found.summary.loglik
             found = self._best_try(rows, chosen, refits, s)
             if found is not None:
-                values[2, s], pairs[s] = found.summary.loglik, found.params
-        return Refitted(held, values, pairs.__getitem__)
+                values[2, s], pairs[s] = found.summary.loglik, (found.params, found.summary)
+        return Refitted(held, values, Ends(pairs.__getitem__))
 
     def _best_try(self, rows: Rows, chosen: AnyArray, refits: Refits, s: int) -> Part | None:
         """The end of the try of a set that promises most after its first steps."""
@@ -210,8 +252,10 @@ class Partial:
         except FAILURES:
             return None
 
-    def _total(self, rows: Rows, part: Part) -> float:
-        return self.runs.worth(rows, part) * part.summary.weight
+    def _total(self, parts: tuple[int, ...], part: Part, narrow: Sequence[int] | None) -> float:
+        if narrow is not None and not narrow:
+            return part.summary.loglik
+        return self.runs.worth(self._rows(parts)[0], part, narrow) * part.summary.weight
 
 
 def _stacked(places: list[AnyArray]) -> Array:

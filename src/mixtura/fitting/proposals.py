@@ -6,7 +6,7 @@ move looks at few of them, and a round after none adds fresh tries to what the l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,16 +85,28 @@ class Proposals:
         """Whether there are but two components."""
         return self.shares is not None and len(self.shares) == 2
 
-    def moves(self) -> list[Move]:
-        """The most promising first."""
+    def moves(self) -> Iterator[Move]:
+        """The most promising first; each is made when it is asked for."""
         costs = sorted(self.removals.values(), key=lambda each: each.cost)[:BEST]
         pieces = sorted(self.pieces.values(), key=lambda each: -each.gain)
-        moves = [Move(piece.gain, piece) for piece in pieces if len(piece.parts) == 2]
-        for piece in [each for each in pieces if len(each.parts) == 1][:BEST]:
-            for removal in costs:
-                if piece.parts[0] not in removal.gone:
-                    moves.append(Move(piece.gain - removal.cost, piece, removal))
-        return sorted(moves, key=lambda each: -each.gain)
+        pairs = [each for each in pieces if len(each.parts) == 2]
+        single = [each for each in pieces if len(each.parts) == 1][:BEST]
+        gains = np.subtract.outer(
+            [each.gain for each in single], [each.cost for each in costs]
+        ).ravel()
+        both = np.concatenate([[each.gain for each in pairs], gains])
+        for i in np.argsort(-both, kind="stable").tolist():
+            if i < len(pairs):
+                yield Move(pairs[i].gain, pairs[i])
+                continue
+            piece, removal = (
+                each[at]
+                for each, at in zip(
+                    (single, costs), divmod(i - len(pairs), len(costs)), strict=True
+                )
+            )
+            if piece.parts[0] not in removal.gone:
+                yield Move(float(both[i]), piece, removal)
 
     def sober(self, partial: Partial, moves: Sequence[Move]) -> list[Move]:
         """The same with what their pieces gain without narrow components."""

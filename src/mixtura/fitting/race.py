@@ -19,9 +19,9 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs, Sweep
 from mixtura.engines.choose import fill
-from mixtura.engines.refits import Refits, Refitted
+from mixtura.engines.refits import Refits, Refitted, Removals, Removed, Swap
 from mixtura.errors import FAILURES
-from mixtura.fitting.budget import CALL, CLIMB, LEAST, pass_work
+from mixtura.fitting.budget import CALL, CLIMB, LEAST, LOOK, pass_work
 from mixtura.fitting.entrants import Entrants
 from mixtura.fitting.hope import NOTABLE
 from mixtura.fitting.moves import GAIN, improve
@@ -31,7 +31,7 @@ from mixtura.fitting.starts import StartMaker
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.responsibilities import normalise, one_hot
 from mixtura.records import AnyArray, Array, Spike, Summary
-from mixtura.solvers.climb import Climb
+from mixtura.solvers.climb import Climb, objective_at
 from mixtura.solvers.clock import NEVER, Clock
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem, SweepLike
@@ -149,7 +149,7 @@ class Race:
             return False
         return anchors is None or anchors.alike
 
-    def spikes(self, climb: Climb) -> set[int]:
+    def spikes(self, climb: Climb | Part) -> set[int]:
         """The components that are narrow, or that the fit would warn of as spurious."""
         narrow = self.maker.model.guard(climb.summary, climb.params)
         return {spike.component for spike in (*narrow, *self.spurious(climb))}
@@ -197,14 +197,6 @@ class Race:
         joint += params.log_weights
         return joint, resp
 
-    def at(self, rows: Rows, params: Any) -> Part:
-        """A mixture on these rows as it is."""
-        sweep = self.open_sweep(self.maker.model, rows)
-        try:
-            return Part(params, sweep(params))
-        finally:
-            self._count(sweep, params)
-
     def fitted(self, rows: Rows, resp: Array, params: MixtureParams, steps: int) -> Part:
         """Just so many EM steps on these rows from given responsibilities."""
         sweep = self.open_sweep(self.maker.model, rows)
@@ -224,6 +216,49 @@ class Race:
             passes = float(found.held @ each) / refits.shares.size
             self.passes += passes
             self.work += CALL + passes * self._whole
+        return found
+
+    def removed(self, removals: Removals) -> Removed | None:
+        """The same of removals, each with its heirs fitted anew."""
+        sweep = self.open_sweep(self.maker.model, self.maker.rows)
+        units = self.maker.fewer(removals.sets.shape[1] - 1)
+        found = sweep.removed(self.maker.model, units, removals)
+        if found is not None:
+            # All rows of the sets, whose shares in the set tell how many there are.
+            heirs = removals.sets[:, 1:]
+            mass = np.append(removals.shares.sum(axis=1), 0.0)[removals.sets].sum(axis=1)
+            each = (removals.steps + 1) * (heirs >= 0).sum(axis=1)
+            passes = float(mass @ each) / removals.shares.size
+            self.passes += passes
+            self.work += CALL + passes * self._whole
+        return found
+
+    def tried(
+        self, params: Any, trials: Sequence[Sequence[Swap]], steps: int
+    ) -> list[Climb | None] | None:
+        """Just so many EM steps from each of some mixtures, `params` after swaps, at once; None of
+        one that fails, and where the engine has no kernel."""
+        model = self.maker.model
+        sweep = self.open_sweep(model, self.maker.rows)
+        found = sweep.tried(model, params, trials, steps)
+        if found is None:
+            return None
+        self.passes += sweep.passes
+        self.work += max(CALL, sweep.passes * self._whole / len(trials))
+        return [None if each is None else self._climb(*each) for each in found]
+
+    def _climb(self, params: Any, summary: Summary, logliks: Sequence[float]) -> Climb:
+        objective = objective_at(self.maker.model, summary, params)
+        steps = "stopped: a trial's steps were taken"
+        return Climb(
+            params, summary, tuple(logliks), (), objective, False, steps, np.inf, np.inf
+        )
+
+    def sound(self, params: Any, summary: Summary) -> AnyArray:
+        """Which components (K,) are not narrow."""
+        self.work += LOOK
+        found = np.ones(len(params.weights), dtype=bool)
+        found[list(self.spikes(Part(params, summary)))] = False
         return found
 
     def further(self, params: MixtureParams, summary: Summary | None, steps: int) -> Climb:
@@ -277,11 +312,17 @@ class Race:
         worth = self.worth(self.maker.rows, climb)
         return replace(runner, params=climb.params, spent=spent, climb=climb, worth=worth)
 
-    def worth(self, rows: Rows, climb: Climb | Part) -> float:
-        """Log-likelihood per row of these rows, narrow components made as wide as the others."""
-        self.work += 0.5 * CALL  # it is looked at in the interpreter
-        model, also = self.maker.model, [spike.component for spike in self.spurious(climb)]
-        sober = model.sobered(climb.summary, climb.params, also)
+    def worth(
+        self, rows: Rows, climb: Climb | Part, narrow: Sequence[int] | None = None
+    ) -> float:
+        """Log-likelihood per row of these rows, narrow components, where somebody knows them, made
+        as wide as the others."""
+        self.work += LOOK  # it is looked at in the interpreter
+        model, at = self.maker.model, (climb.summary, climb.params)
+        if narrow is None:
+            sober = model.sobered(*at, [spike.component for spike in self.spurious(climb)])
+        else:
+            sober = model.widened(*at, narrow)
         if sober is climb.params:
             return climb.summary.loglik / climb.summary.weight
         sweep = self.open_sweep(model, rows)

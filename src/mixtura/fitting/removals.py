@@ -7,13 +7,14 @@ and far less than with heirs that stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mixtura.fitting.partial import Partial
+from mixtura.engines.refits import Removals, Removed
+from mixtura.fitting.partial import LEAST, Partial
 from mixtura.models.responsibilities import normalise
 from mixtura.records import AnyArray, Array
 
@@ -31,13 +32,18 @@ NONE = 1e-100
 
 @dataclass(frozen=True)
 class Removal:
-    """What it costs in nats to be without a component, its heirs, and their mixture where they
-    are fitted anew; without heirs its rows are left to all others."""
+    """What it costs in nats to be without a component, its heirs, and what makes their mixture
+    where they are fitted anew; without heirs its rows are left to all others."""
 
     cost: float
     freed: int
     heirs: tuple[int, ...] = ()
-    mixture: Any = None
+    fitted: Callable[[], Any] | None = None
+
+    @property
+    def mixture(self) -> Any:
+        """That of the heirs, None where they stay as they are."""
+        return None if self.fitted is None else self.fitted()
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -47,21 +53,37 @@ class Removal:
     @property
     def gone(self) -> tuple[int, ...]:
         """Those that are no longer what is known of them."""
-        return self.parts if self.mixture is None else (self.freed,)
+        return self.parts if self.fitted is None else (self.freed,)
 
 
-def removals(partial: Partial, log_joint: Array, which: Sequence[int]) -> list[Removal]:
+def removals(around: Partial, log_joint: Array, which: Sequence[int]) -> list[Removal]:
     """Of each of some components, whose log joint densities with the rows are (n, K)."""
-    heirs = heirs_of(partial.shares, partial.w) if which else []
-    return [_removal(partial, log_joint, j, heirs[j]) for j in which]
+    if not which:
+        return []
+    heirs = heirs_of(around.shares, around.w)
+    sets = np.full((len(which), 1 + HEIRS), -1)
+    for line, j in zip(sets, which, strict=True):
+        line[: 1 + len(heirs[j])] = j, *heirs[j]
+    found = around.runs.removed(Removals(around.shares, log_joint, sets, STEPS, LEAST))
+    if found is None:
+        return [_removal(around, log_joint, j, heirs[j]) for j in which]
+    return [_found(found, s, j, heirs[j]) for s, j in enumerate(which)]
+
+
+def _found(found: Removed, s: int, j: int, heirs: tuple[int, ...]) -> Removal:
+    cost = float(found.cost[s])
+    # Without rows there is nothing to lose, and nothing to fit.
+    if cost == 0.0 or not np.isfinite(cost):
+        return Removal(cost, j, heirs)
+    return Removal(cost, j, heirs, lambda: found.ends.one(s)[0])
 
 
 def plain_removals(
-    partial: Partial, nearest: AnyArray, merged: Mapping[tuple[int, int], float]
+    around: Partial, nearest: AnyArray, merged: Mapping[tuple[int, int], float]
 ) -> list[Removal]:
     """Of each component, in no time: its rows left to all others as they are, or to the nearest,
     the two of them made one at the cost that is known of each pair."""
-    alone = [_alone(row, partial.w) for row in partial.shares]
+    alone = [_alone(row, around.w) for row in around.shares]
     found = []
     for j, heir in enumerate(nearest.tolist()):
         cost = merged[min(j, heir), max(j, heir)]
@@ -97,24 +119,25 @@ def heirs_of(shares: Array, w: Array) -> list[tuple[int, ...]]:
     ]
 
 
-def inherited(partial: Partial, removal: Removal) -> tuple[AnyArray, Array]:
+def inherited(around: Partial, removal: Removal) -> tuple[AnyArray, Array]:
     """Which rows the heirs shared with a component, and their responsibilities (m, heirs) now."""
-    rows = partial.held(removal.parts)
-    return rows, partial.runs.answered(partial.X[rows], removal.mixture)[1]
+    rows = around.held(removal.parts)
+    return rows, around.runs.answered(around.X[rows], removal.mixture)[1]
 
 
-def _removal(partial: Partial, log_joint: Array, j: int, heirs: tuple[int, ...]) -> Removal:
-    chosen = partial.held((j, *heirs))
+def _removal(around: Partial, log_joint: Array, j: int, heirs: tuple[int, ...]) -> Removal:
+    chosen = around.held((j, *heirs))
     if len(chosen) < 2:
         return Removal(0.0, j, heirs)
     joint = log_joint[chosen]
-    shares = partial.shares[[j, *heirs]]
-    mass = partial.w[chosen] * shares[:, chosen].sum(axis=0)
+    shares = around.shares[[j, *heirs]]
+    mass = around.w[chosen] * shares[:, chosen].sum(axis=0)
     # As they are now, a mixture of their own.
     now = normalise(joint[:, [j, *heirs]])[0]
-    part = np.log((shares @ partial.w).sum() / partial.w.sum())
+    part = np.log((shares @ around.w).sum() / around.w.sum())
     resp = np.ascontiguousarray(normalise(joint[:, list(heirs)])[1])
-    then = partial.refit(chosen, mass, resp, STEPS)
+    then = around.refit(chosen, mass, resp, STEPS)
     if then is None:
         return Removal(np.inf, j, heirs)
-    return Removal(float(mass @ (now - part)) - then.summary.loglik, j, heirs, then.params)
+    cost, mixture = float(mass @ (now - part)) - then.summary.loglik, then.params
+    return Removal(cost, j, heirs, lambda: mixture)

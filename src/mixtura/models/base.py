@@ -172,6 +172,10 @@ class Model(ABC):
         """
         return params
 
+    def widened(self, summary: Summary, params: Any, narrow: Sequence[int]) -> Any:
+        """The same where somebody knows which components are narrow."""
+        return params
+
     def refuse_collapse(self, summary: Summary, params: Any) -> None:
         """Raise Collapse where `params`, with this summary, are on the way to a singularity."""
         return None

@@ -132,11 +132,16 @@ class Mixture(Labelled):
     def sobered(
         self, summary: Summary, params: MixtureParams, also: Sequence[int] = ()
     ) -> MixtureParams:
-        narrow = sorted({*also, *(spike.component for spike in self.guard(summary, params))})
+        narrow = {*also, *(spike.component for spike in self.guard(summary, params))}
+        return self.widened(summary, params, sorted(narrow))
+
+    def widened(
+        self, summary: Summary, params: MixtureParams, narrow: Sequence[int]
+    ) -> MixtureParams:
         components = self.prior.smoothed(params.components)
         if narrow:
             counts = self.family.counts(self.own(summary))
-            components = self.prior.sobered(components, counts, narrow)
+            components = self.prior.sobered(components, counts, list(narrow))
         if components is params.components:
             return params
         return replace(params, components=components)

@@ -53,6 +53,7 @@ class _Em(ctypes.Structure):
         ("share", Int),
         ("few", Int),
         ("settled", Double),
+        ("rest", Double),
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -21,13 +22,14 @@ from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.gaussian import passes
 from mixtura.engines.gaussian.climbing import MStep, Sums, gaussian_em
 from mixtura.engines.gaussian.lost import information_lost, price
-from mixtura.engines.gaussian.parting import Ends, gaussian_partial
+from mixtura.engines.gaussian.refitting import Refitting, swapped
 from mixtura.engines.gaussian.pruning import Pruning, has_kernel, may_hide, may_prune, starved
 from mixtura.engines.gaussian.structured import MOST_COLUMNS
 from mixtura.engines.gaussian.truncating import truncated_pass
 from mixtura.engines.local import added
-from mixtura.engines.refits import Refits, Refitted
+from mixtura.engines.refits import Refits, Refitted, Removals, Removed, Swap
 from mixtura.engines.threads import folded_in_pool, ordered_map, shared, single_blas
+from mixtura.errors import FAILURES
 from mixtura.families.gaussian.covariance import Structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.forms import Name
@@ -35,7 +37,6 @@ from mixtura.families.gaussian.prior import CovariancePrior
 from mixtura.families.gaussian.records import (
     GaussianParams,
     GaussianStatistics,
-    gaussian_params_from_root,
 )
 from mixtura.models.base import Labelled, Model
 from mixtura.models.mixture import Mixture
@@ -53,8 +54,6 @@ _CHUNK_NUMBERS = 1 << 18
 _BLOCK = 384
 # Rows that see few components have so many times fewer in sight.
 _SIGHT = 4
-# Sets of components that a thread fits at a time.
-_SETS = 3
 
 
 def _row_flops(d: int, K: int, form: str) -> int:
@@ -232,6 +231,7 @@ class CompiledSweep(Sweep):
         s = summary.statistics
         assert isinstance(s, GaussianStatistics)
         ended = self._inside(model, params, steps, sums=Sums(s.counts, s.first, s.second))
+        self.passes += 0 if ended is None else len(ended[2])
         if ended is None:
             # The plain steps fail at the same place, with the error that says what happened.
             return super().advance(model, params, summary, steps)
@@ -244,6 +244,7 @@ class CompiledSweep(Sweep):
         if type(model) is not Mixture or not self.m_step_inside:
             return super().begun(model, resp, params, steps)
         ended = self._inside(model, params, steps if self.steps_inside else 1, given=resp)
+        self.passes += 0 if ended is None else len(ended[2])
         if ended is None:
             return super().begun(model, resp, params, steps)
         if steps == len(ended[2]):
@@ -251,27 +252,37 @@ class CompiledSweep(Sweep):
         return super().advance(model, *ended[:2], steps - len(ended[2]))[:2]
 
     def refitted(self, model: Labelled, units: Any, refits: Refits) -> Refitted | None:
-        if not self.refits_inside:
+        return self._refitting(units).refitted(refits) if self.refits_inside else None
+
+    def removed(self, model: Labelled, units: Any, removals: Removals) -> Removed | None:
+        return self._refitting(units).removed(removals) if self.refits_inside else None
+
+    def tried(
+        self, model: Labelled, params: Any, trials: Sequence[Sequence[Swap]], steps: int
+    ) -> list[tuple[Any, Summary, list[float]] | None] | None:
+        alone = self.family.structure.inside and not self.form.shared
+        if not (self.refits_inside and self.steps_inside and alone):
             return None
+        starts = [swapped(params, swaps) for swaps in trials]
+
+        def run(start: MixtureParams) -> tuple[Any, Summary, list[float]] | None:
+            try:
+                found = self._inside(model, start, steps)
+            except FAILURES:
+                return None
+            return None if found is None else (*found[:2], found[2].tolist())
+
+        flops = self.rows.n * _row_flops(self.rows.d, len(params.weights), self.form.name)
+        ends = list(map(run, starts)) if flops * steps < _CHUNK_FLOPS else shared(run, starts)
+        self.passes += (steps + 1) * len(starts)
+        return ends
+
+    def _refitting(self, units: MixtureParams) -> Refitting:
         assert isinstance(self.rows, Rows)
-        X, w, form = self.rows.X, self.rows.sample_weight, self.form
-        start = units.weights, units.components.means, units.components.root
-        m_step = m_step_in_c(self.family.structure, self.model.prior)
-        ends = Ends.empty(len(refits.sets), start)
-
-        def fill(sets: slice) -> None:
-            gaussian_partial(X, w, start, form.name, m_step, refits, sets, ends)
-
-        # Nobody is woken for less than a chunk's work.
-        S, tries = refits.asked.shape[:2]
-        flops = self.rows.n * S * tries * refits.first * _row_flops(self.rows.d, 2, form.name)
-        shared(fill, chunk_slices(S, _SETS if flops > _CHUNK_FLOPS else S))
-
-        def pair(s: int) -> MixtureParams:
-            parts = gaussian_params_from_root(ends.means[s], ends.roots[s], form)
-            return MixtureParams(ends.weights[s], parts)
-
-        return Refitted(ends.held, np.stack(ends[1:4]), pair)
+        prior = self.model.prior
+        assert isinstance(prior, CovariancePrior)
+        m_step = m_step_in_c(self.family.structure, prior)
+        return Refitting(self.rows, units, m_step, prior)
 
     def _inside(
         self,
@@ -300,7 +311,6 @@ class CompiledSweep(Sweep):
             near=near is not None,
             **m_step_in_c(self.family.structure, model.prior)._asdict(),
         )
-        self.passes += len(end.logliks)
         if end.failed >= 0:
             return None
         components = GaussianParams(end.means, end.roots, end.whiten, end.log_norm, self.form)

@@ -250,6 +250,13 @@ static struct mixtura_model model_at(const struct state *s, const struct mixtura
     return (struct mixtura_model){s->log_weights, s->means, s->whiten, s->log_norm, e->K, e->form};
 }
 
+/* Whether the last step led hardly anywhere. */
+static int at_rest(const struct mixtura_em *e)
+{
+    const double *last = e->logliks + e->done - 1;
+    return e->rest > 0.0 && e->done > 1 && !(fabs(last[0] - last[-1]) > e->rest);
+}
+
 /* Steps from sums to sums: whoever goes on from here repeats no E-step. */
 static int em(const struct mixtura_data *data, struct mixtura_em *e)
 {
@@ -269,7 +276,7 @@ static int em(const struct mixtura_data *data, struct mixtura_em *e)
             pass_whole(&s.w, data, &model, &e->sums);
             e->logliks[e->done++] = e->sums.loglik;
         }
-        if (turn == e->passes)
+        if (turn == e->passes || at_rest(e))
             break;
         e->failed = step_of(e, data->d, now, &e->sums, next, s.tmp);
         if (e->failed < 0)

@@ -105,6 +105,7 @@ struct mixtura_em {
     int64_t share;  /* what components share; see sharing.h */
     int64_t few;    /* turns after which common axes need be good only, see axes.h */
     double settled; /* alternations in an M-step end where nothing moves by more, relative */
+    double rest;    /* no step follows one that changes the log-likelihood by no more; 0: one does */
 };
 
 /* Why a climb ended. */
@@ -143,6 +144,13 @@ struct mixtura_contest {
  * row drawn, far ones rather, is parted from the rest. */
 enum { PART_LONGEST, PART_ACROSS, PART_FAR, PART_ANY };
 
+/* Where climbs of several mixtures of as many components ended: parameters and sums, one after the
+ * other. */
+struct mixtura_ends {
+    double *weights, *means, *roots;
+    double *count, *first, *second;
+};
+
 /* Sets of one or two components of a mixture, each fitted anew to the rows it holds; partial.h. `em`
  * is that of two equal components that lend their units. */
 struct mixtura_partial {
@@ -158,10 +166,26 @@ struct mixtura_partial {
     int64_t first, steps; /* EM steps of every try, and of the one that promises most after those */
     double least;  /* share of a row below which it is left out */
     /* out, n_sets each: rows held, and log-likelihoods of the set as it is, of one component, and of
-     * the best pair, -inf where there is none; that pair's parameters. */
+     * the best pair, -inf where there is none; that pair, and the set as it is. */
     int64_t *held;
     double *before, *merged, *after;
-    double *weights, *means, *roots;
+    struct mixtura_ends pair, now;
+};
+
+/* Components removed, each with its heirs fitted anew; removals.h. `em` is that of equal components,
+ * as many as the heirs at most, that lend their units. */
+struct mixtura_removals {
+    struct mixtura_em em;
+    const struct mixtura_data *data;
+    const double *shares;    /* K x n, as above */
+    const double *log_joint; /* n x K */
+    int64_t K;
+    const int64_t *sets; /* n_sets x (1 + heirs): the component, its heirs, -1 past the last */
+    int64_t n_sets, heirs;
+    int64_t steps;
+    double least;
+    double *cost; /* out, n_sets: in nats; inf where the heirs fail */
+    struct mixtura_ends ends; /* out: the heirs */
 };
 
 /* Groups merged two by two until K are left; merging.h says how. */
@@ -349,6 +373,7 @@ struct mixtura_seeding; /* in seeding.h */
 /* Kernels that are given one record, and what it is: a new one is a line here. */
 #define MIXTURA_KERNELS(X) \
     X(merging, const struct mixtura_merging) \
+    X(removals, struct mixtura_removals) \
     X(draw, const struct mixtura_draw) \
     X(gaps, const struct mixtura_gaps) \
     X(lost, const struct mixtura_lost) \

@@ -15,17 +15,21 @@ struct held_rows {
     char *x;
 };
 
-static void gather_set(const struct mixtura_data *data, const struct mixtura_partial *p,
-                       const int64_t *set, struct held_rows *h)
+/* A set has at most so many components; -1 stands for none. */
+static void gather_set(const struct mixtura_data *data, const double *shares, double least,
+                       const int64_t *set, int64_t most, struct held_rows *h)
 {
     int64_t n = data->n, d = data->d, m = 0;
     size_t size = (size_t)d * (data->single ? 4 : 8);
-    const double *one = p->shares + set[0] * n;
-    const double *two = set[1] < 0 ? 0 : p->shares + set[1] * n;
+    double *sums = h->resp;
+    memcpy(sums, shares + set[0] * n, (size_t)n * 8);
+    for (int64_t j = 1; j < most && set[j] >= 0; j++)
+        for (int64_t i = 0; i < n; i++)
+            sums[i] += shares[set[j] * n + i];
     h->mass = 0.0;
     for (int64_t i = 0; i < n; i++) {
-        double share = one[i] + (two ? two[i] : 0.0);
-        if (share <= p->least)
+        double share = sums[i];
+        if (share <= least)
             continue;
         memcpy(h->x + (size_t)m * size, (const char *)data->x + (size_t)i * size, size);
         h->weight[m] = share * (data->weight ? data->weight[i] : 1.0);
@@ -35,10 +39,21 @@ static void gather_set(const struct mixtura_data *data, const struct mixtura_par
     h->data = (struct mixtura_data){h->x, h->weight, m, d, data->single};
 }
 
-/* Steps taken at a time, and the gain of one, per unit of weight, below which no further are taken:
- * where rows are few EM parts them for good after a step or two. */
-enum { LEG = 2 };
+/* The gain of a step, per unit of weight, after which no further are taken: where rows are few EM parts
+ * them for good after a step or two. */
 static const double AT_REST = 1e-8;
+
+/* Where e stands is end number s of mixtures of K components. */
+static void note_end(const struct mixtura_em *e, int64_t K, int64_t d, const struct mixtura_ends *to,
+                     int64_t s)
+{
+    int64_t C = covariance_size(e->form, K, d);
+    struct aside at = {to->weights + s * K, to->means + s * K * d, to->roots + s * C};
+    lay_aside(e, d, covariance_size(e->form, e->K, d), &at);
+    memcpy(to->count + s * K, e->sums.count, (size_t)e->K * 8);
+    memcpy(to->first + s * K * d, e->sums.first, (size_t)(e->K * d) * 8);
+    memcpy(to->second + s * C, e->sums.second, (size_t)covariance_size(e->form, e->K, d) * 8);
+}
 
 /* So many steps at most from where e stands, by responsibilities m x K where those are `given`: the
  * log-likelihood, -inf where a component failed, and what the last step gained. Returns 1 without
@@ -46,25 +61,19 @@ static const double AT_REST = 1e-8;
 static int steps_of(const struct held_rows *h, struct mixtura_em *e, const double *given,
                     int64_t steps, double *value, double *gain)
 {
-    int out = 0, on = 1;
     *value = -HUGE_VAL;
     *gain = 0.0;
     e->given = given;
-    while (steps > 0 && on && !out) {
-        e->passes = LEAST(LEG, steps);
-        out = em(&h->data, e);
-        double before = e->done > 1 ? e->logliks[e->done - 2] : *value;
-        on = !out && e->failed < 0 && e->done > 0 && isfinite(e->logliks[e->done - 1]);
-        *value = on ? e->logliks[e->done - 1] : -HUGE_VAL;
-        *gain = on && isfinite(before) ? *value - before : 0.0;
-        /* Under a penalty it may also fall. */
-        on = on && (!isfinite(before) || fabs(*gain) > AT_REST * h->mass);
-        steps -= e->passes;
-        e->given = 0;
-        e->known = 1;
-    }
-    e->known = 0;
-    return out;
+    e->passes = steps;
+    e->rest = AT_REST * h->mass;
+    int out = em(&h->data, e);
+    e->given = 0;
+    if (out || e->failed >= 0 || !isfinite(e->logliks[e->done - 1]))
+        return out;
+    *value = e->logliks[e->done - 1];
+    if (e->done > 1 && isfinite(e->logliks[e->done - 2]))
+        *gain = *value - e->logliks[e->done - 2];
+    return 0;
 }
 
 /* The same of K components from h->resp, in the units of `units`. */
@@ -263,7 +272,7 @@ static int best_try(const struct mixtura_data *data, struct mixtura_partial *p, 
 {
     struct mixtura_em *e = &p->em;
     int64_t d = data->d, C = covariance_size(e->form, 2, d), left = p->steps - p->first;
-    struct aside best = {p->weights + 2 * s, p->means + 2 * d * s, p->roots + C * s};
+    struct aside best = {p->pair.weights + 2 * s, p->pair.means + 2 * d * s, p->pair.roots + C * s};
     double *value = p->after + s, reached, gain, most = -HUGE_VAL;
     for (int64_t t = 0; t < p->tries; t++) {
         part_set(p, p->asked + (s * p->tries + t) * (4 + p->q), h, data->n, tmp);
@@ -272,7 +281,7 @@ static int best_try(const struct mixtura_data *data, struct mixtura_partial *p, 
         if (reached + (double)left * gain > most) {
             most = reached + (double)left * gain;
             *value = reached;
-            lay_aside(e, d, C, &best);
+            note_end(e, 2, d, &p->pair, s);
         }
     }
     if (left <= 0 || most == -HUGE_VAL)
@@ -283,7 +292,7 @@ static int best_try(const struct mixtura_data *data, struct mixtura_partial *p, 
     /* Where it fails on its way, what it had reached counts. */
     if (reached > -HUGE_VAL) {
         *value = reached;
-        lay_aside(e, d, C, &best);
+        note_end(e, 2, d, &p->pair, s);
     }
     return 0;
 }
@@ -297,7 +306,7 @@ static int refit(const struct mixtura_data *data, struct mixtura_partial *p, int
     int64_t n = data->n, two = set[1] >= 0;
     double gain;
     p->before[s] = p->merged[s] = p->after[s] = -HUGE_VAL;
-    gather_set(data, p, set, h);
+    gather_set(data, p->shares, p->least, set, 2, h);
     int64_t m = h->data.n;
     p->held[s] = m;
     if (m < 2)
@@ -317,6 +326,7 @@ static int refit(const struct mixtura_data *data, struct mixtura_partial *p, int
         if (fit_set(h, e, units, 2, 1, p->before + s, &gain))
             return 1;
     }
+    note_end(e, 2, data->d, &p->now, s);
     return best_try(data, p, s, units, h, tmp);
 }
 

@@ -16,6 +16,7 @@
 #include "partial.h"
 #include "partition.h"
 #include "prune.h"
+#include "removals.h"
 #include "sample.h"
 #include "seeding.h"
 #include "stays.h"
