@@ -99,12 +99,8 @@ class Proposals:
             if i < len(pairs):
                 yield Move(pairs[i].gain, pairs[i])
                 continue
-            piece, removal = (
-                each[at]
-                for each, at in zip(
-                    (single, costs), divmod(i - len(pairs), len(costs)), strict=True
-                )
-            )
+            one, other = divmod(i - len(pairs), len(costs))
+            piece, removal = single[one], costs[other]
             if piece.parts[0] not in removal.gone:
                 yield Move(float(both[i]), piece, removal)
 

@@ -250,9 +250,7 @@ class Race:
     def _climb(self, params: Any, summary: Summary, logliks: Sequence[float]) -> Climb:
         objective = objective_at(self.maker.model, summary, params)
         steps = "stopped: a trial's steps were taken"
-        return Climb(
-            params, summary, tuple(logliks), (), objective, False, steps, np.inf, np.inf
-        )
+        return Climb(params, summary, tuple(logliks), (), objective, False, steps, np.inf, np.inf)
 
     def sound(self, params: Any, summary: Summary) -> AnyArray:
         """Which components (K,) are not narrow."""
@@ -312,9 +310,7 @@ class Race:
         worth = self.worth(self.maker.rows, climb)
         return replace(runner, params=climb.params, spent=spent, climb=climb, worth=worth)
 
-    def worth(
-        self, rows: Rows, climb: Climb | Part, narrow: Sequence[int] | None = None
-    ) -> float:
+    def worth(self, rows: Rows, climb: Climb | Part, narrow: Sequence[int] | None = None) -> float:
         """Log-likelihood per row of these rows, narrow components, where somebody knows them, made
         as wide as the others."""
         self.work += LOOK  # it is looked at in the interpreter

@@ -13,8 +13,6 @@ from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines import local
@@ -22,8 +20,8 @@ from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.gaussian import passes
 from mixtura.engines.gaussian.climbing import MStep, Sums, gaussian_em
 from mixtura.engines.gaussian.lost import information_lost, price
-from mixtura.engines.gaussian.refitting import Refitting, swapped
 from mixtura.engines.gaussian.pruning import Pruning, has_kernel, may_hide, may_prune, starved
+from mixtura.engines.gaussian.refitting import Refitting, swapped
 from mixtura.engines.gaussian.structured import MOST_COLUMNS
 from mixtura.engines.gaussian.truncating import truncated_pass
 from mixtura.engines.local import added

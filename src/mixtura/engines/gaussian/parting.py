@@ -161,7 +161,7 @@ def gaussian_removals(
     """Fill what some removals cost (S,) and the heirs; ``units`` are as many equal components."""
     data = data_of(X, sample_weight)
     some = np.ascontiguousarray(removals.sets[sets], dtype=np.int64)
-    (n, K), heirs = removals.log_joint.shape, len(units[0])
+    K, heirs = removals.log_joint.shape[1], len(units[0])
     if some.shape != (len(some), 1 + heirs) or some.max(initial=-1) >= K:
         raise ValueError(f"sets must be (S, {1 + heirs}) components below {K}")
     call = asked(X, units, form, m_step, removals.steps, None, None)

@@ -146,4 +146,6 @@ def swapped(params: MixtureParams, swaps: Sequence[Swap]) -> MixtureParams:
             arrays, (new.means, new.root, new.whiten, new.log_norm), strict=True
         ):
             mine[at] = theirs
-    return MixtureParams(weights / weights.sum(), GaussianParams(*arrays, old.form))
+    means, root, whiten, log_norm = arrays
+    parts = GaussianParams(means, root, whiten, log_norm, old.form)
+    return MixtureParams(weights / weights.sum(), parts)
