@@ -188,7 +188,7 @@ def _factorials(self: Any, X: AnyArray, params: Odds) -> Array:
     [
         ("means", lambda self, p: 1.0 / p.p, "means: of component 0 in column 0 it says"),
         ("variances", lambda self, p: (1.0 - p.p) / p.p, "variances: of component 0 in column 0"),
-        ("variances", lambda self, p: p.p[0], "variances: of 2 components it is of shape"),
+        ("variances", lambda self, p: p.p[0], r"variances of Planted returned .*\(2,\)"),
         (
             "sample",
             lambda self, labels, p, rng: np.repeat(rng.geometric(p.p[labels]) - 1.0, 2, axis=0)[

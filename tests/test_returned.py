@@ -335,7 +335,7 @@ def test_what_a_class_says_of_itself_is_read(name: str, value: Any, sentence: st
 
 def test_cells_are_above_what_a_family_says() -> None:
     family = type("Above", (COUNTED["Counts"],), {"least": 2.0})()
-    with pytest.raises(ValueError, match="'above' is for numbers above 2, and column 'x0' holds"):
+    with pytest.raises(ValueError, match="'above' is for numbers above 2, and column 'x1' holds"):
         mixtura.Mixture(family, 2).fit(COUNTS)
     assert mixtura.Mixture(family, 2, random_state=0).fit(COUNTS + 3).converged_
 
