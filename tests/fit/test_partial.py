@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from mixtura.data.rows import Rows
+from mixtura.engines import threads
 from mixtura.engines.choose import open_sweep
-from mixtura.engines.refits import ACROSS, ANY, FAR, LONGEST, Refits
+from mixtura.engines.gaussian import compiled
+from mixtura.engines.gaussian.refitting import swapped
+from mixtura.engines.refits import ACROSS, ANY, FAR, LONGEST, Refits, Swap
 from mixtura.families.base import Family
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
@@ -75,6 +78,45 @@ def test_the_kernel_does_what_numpy_does(name: str) -> None:
         np.testing.assert_allclose(one.weights[order[0]], other.weights[order[1]], atol=1e-6)
         means = [each.components.means[at] for each, at in zip((one, other), order, strict=True)]
         np.testing.assert_allclose(*means, atol=1e-5)
+
+
+def test_trials_are_em_from_the_mixtures_that_swaps_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    race, plain = (
+        raced(table(), Gaussian(structure("VVV")), name) for name in ("compiled", "local")
+    )
+    params, _ = standing(race)
+    some = [params.components.means[at] for at in ([3, 1], [0])]
+    spread = [params.components.covariances[at] for at in ([3, 1], [0])]
+    form = structure("VVV").form
+    pair, one = (
+        MixtureParams(np.array(w), gaussian_params(m, s, form))
+        for w, m, s in zip(([0.25, 0.75], [1.0]), some, spread, strict=True)
+    )
+    # Component 4 goes to its heir, the place of 2, then two take the places of 3 and 4.
+    trials = [[Swap((4, 2), (2,), one), Swap((3,), (3, 4), pair)], [Swap((0,), (0,), one)]]
+    new = swapped(params, trials[0])
+    w = params.weights
+    by_hand = [w[0], w[1], w[2] + w[4], 0.25 * w[3], 0.75 * w[3]]
+    np.testing.assert_allclose(new.weights, by_hand, rtol=1e-12)
+    places = [0, 1, 0, 3, 1]
+    np.testing.assert_array_equal(new.components.means, params.components.means[places])
+    np.testing.assert_allclose(new.components.covariances, params.components.covariances[places])
+    ends = {}
+    for workers in (1, 2):
+        monkeypatch.setattr(threads, "workers", lambda count=workers: count)
+        monkeypatch.setattr(compiled, "_CHUNK_FLOPS", 0.0)
+        found = race.tried(params, trials, 8)
+        assert found is not None
+        ends[workers] = [each for each in found if each is not None]
+    for one_thread, two in zip(*ends.values(), strict=True):
+        np.testing.assert_array_equal(one_thread.params.weights, two.params.weights)
+        np.testing.assert_array_equal(one_thread.logliks, two.logliks)
+    slow = plain.further(new, None, 8)
+    assert ends[1][0].logliks == pytest.approx(slow.logliks, rel=1e-10)
+    np.testing.assert_allclose(
+        ends[1][0].params.components.means, slow.params.components.means, atol=1e-8
+    )
+    assert plain.tried(params, trials, 8) is None
 
 
 def test_gains_are_bounds_and_add() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mixtura.records import AnyArray, Array, Summary
 
-# How the rows of a set are split in two; as in native/kernels.h.
+# How the rows of a set are split in two; as in native/partial.h.
 LONGEST, ACROSS, FAR, ANY = range(4)
 
 

@@ -188,14 +188,16 @@ def _round(
         if walk.runs.left <= 0:
             break
         together = tries[at : at + walk.together]
-        best = None
+        better: list[tuple[float, Climb, list[Move]]] = []
         for moves, end in zip(together, _tried(walk, here, partial, together), strict=True):
             if end is not None and end[0] > here.worth + GAIN:
-                best = max(best or (*end, moves), (*end, moves), key=lambda each: each[0])
+                better.append((*end, moves))
             elif end is not None and end[0] < here.worth - GAIN:
                 walk.leave(*end)
-        if best is not None:
-            worth, trial, moves = best
+        if better:
+            *others, (worth, trial, moves) = sorted(better, key=lambda each: each[0])
+            for other in others:
+                walk.leave(*other[:2])
             return walk.standing(trial, worth), len(moves)
         failed += [moves[0] for moves in together if len(moves) == 1]
     return None, 0

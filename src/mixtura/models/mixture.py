@@ -140,11 +140,8 @@ class Mixture(Labelled):
     ) -> MixtureParams:
         components = self.prior.smoothed(params.components)
         if narrow:
-            counts = self.family.counts(self.own(summary))
-            components = self.prior.sobered(components, counts, list(narrow))
-        if components is params.components:
-            return params
-        return replace(params, components=components)
+            components = self.prior.sobered(components, self.counts(summary), list(narrow))
+        return params if components is params.components else replace(params, components=components)
 
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:
         """log pi_k + log p(x_i | k), shape (n, K)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -94,10 +94,10 @@ class Refitting:
 
         return Removed(cost, Ends(one))
 
-    def _run(self, fill: object, S: int, steps: int) -> None:
+    def _run(self, fill: Callable[[slice], None], S: int, steps: int) -> None:
         d = self.rows.d
         flops = self.rows.n * S * steps * 2 * (_PAIR * d * (d + 3) + _EXP)
-        shared(fill, chunk_slices(S, _SETS if flops > _WORTH else S))  # type: ignore[arg-type]
+        shared(fill, chunk_slices(S, _SETS if flops > _WORTH else S))
 
     def _room(self, S: int) -> Room:
         return Room.empty(S, len(self.units.weights), self.rows.d, self.form.name)
@@ -136,16 +136,15 @@ class Refitting:
 def swapped(params: MixtureParams, swaps: Sequence[Swap]) -> MixtureParams:
     """A mixture after some of its components have been replaced, one swap after the other."""
     weights, old = params.weights.copy(), params.components
-    arrays = [each.copy() for each in (old.means, old.root, old.whiten, old.log_norm)]
+    means, root, whiten, log_norm = (
+        each.copy() for each in (old.means, old.root, old.whiten, old.log_norm)
+    )
     for swap in swaps:
         new, at = swap.mixture.components, list(swap.at)
         mass = weights[list(swap.of)].sum()
         weights[list(swap.of)] = 0.0
         weights[at] = mass * swap.mixture.weights
-        for mine, theirs in zip(
-            arrays, (new.means, new.root, new.whiten, new.log_norm), strict=True
-        ):
-            mine[at] = theirs
-    means, root, whiten, log_norm = arrays
+        means[at], root[at] = new.means, new.root
+        whiten[at], log_norm[at] = new.whiten, new.log_norm
     parts = GaussianParams(means, root, whiten, log_norm, old.form)
     return MixtureParams(weights / weights.sum(), parts)

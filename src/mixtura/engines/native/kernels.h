@@ -140,54 +140,6 @@ struct mixtura_contest {
     int64_t won;    /* out: which was climbed on; -1 where none came to its end */
 };
 
-/* How the rows of a set are split in two: across their longest axis or one given, or what is near a
- * row drawn, far ones rather, is parted from the rest. */
-enum { PART_LONGEST, PART_ACROSS, PART_FAR, PART_ANY };
-
-/* Where climbs of several mixtures of as many components ended: parameters and sums, one after the
- * other. */
-struct mixtura_ends {
-    double *weights, *means, *roots;
-    double *count, *first, *second;
-};
-
-/* Sets of one or two components of a mixture, each fitted anew to the rows it holds; partial.h. `em`
- * is that of two equal components that lend their units. */
-struct mixtura_partial {
-    struct mixtura_em em;
-    const double *shares; /* K x n: the responsibilities, without the rows' weights */
-    const double *places; /* frames x n x q: where rows lie, free of units */
-    int64_t q;
-    const int64_t *sets; /* n_sets x 2: components, the second -1 in a set of one */
-    int64_t n_sets;
-    /* n_sets x tries x (4 + q): kind, frame, uniform number, share claimed, direction. */
-    const double *asked;
-    int64_t tries;
-    int64_t first, steps; /* EM steps of every try, and of the one that promises most after those */
-    double least;  /* share of a row below which it is left out */
-    /* out, n_sets each: rows held, and log-likelihoods of the set as it is, of one component, and of
-     * the best pair, -inf where there is none; that pair, and the set as it is. */
-    int64_t *held;
-    double *before, *merged, *after;
-    struct mixtura_ends pair, now;
-};
-
-/* Components removed, each with its heirs fitted anew; removals.h. `em` is that of equal components,
- * as many as the heirs at most, that lend their units. */
-struct mixtura_removals {
-    struct mixtura_em em;
-    const struct mixtura_data *data;
-    const double *shares;    /* K x n, as above */
-    const double *log_joint; /* n x K */
-    int64_t K;
-    const int64_t *sets; /* n_sets x (1 + heirs): the component, its heirs, -1 past the last */
-    int64_t n_sets, heirs;
-    int64_t steps;
-    double least;
-    double *cost; /* out, n_sets: in nats; inf where the heirs fail */
-    struct mixtura_ends ends; /* out: the heirs */
-};
-
 /* Groups merged two by two until K are left; merging.h says how. */
 struct mixtura_merging {
     const double *z; /* n x d */
@@ -367,6 +319,8 @@ struct mixtura_shares {
     int64_t n, ld, K;
 };
 
+struct mixtura_partial; /* in partial.h */
+struct mixtura_removals; /* in removals.h */
 struct mixtura_lost; /* in lost.h */
 struct mixtura_seeding; /* in seeding.h */
 

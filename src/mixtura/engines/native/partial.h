@@ -7,6 +7,38 @@
 
 #include "contest.h"
 
+/* How the rows of a set are split in two: across their longest axis or one given, or what is near a
+ * row drawn, far ones rather, is parted from the rest. */
+enum { PART_LONGEST, PART_ACROSS, PART_FAR, PART_ANY };
+
+/* Where climbs of several mixtures of as many components ended: parameters and sums, one after the
+ * other. */
+struct mixtura_ends {
+    double *weights, *means, *roots;
+    double *count, *first, *second;
+};
+
+/* Sets of one or two components of a mixture, each fitted anew to the rows it holds; partial.h. `em`
+ * is that of two equal components that lend their units. */
+struct mixtura_partial {
+    struct mixtura_em em;
+    const double *shares; /* K x n: the responsibilities, without the rows' weights */
+    const double *places; /* frames x n x q: where rows lie, free of units */
+    int64_t q;
+    const int64_t *sets; /* n_sets x 2: components, the second -1 in a set of one */
+    int64_t n_sets;
+    /* n_sets x tries x (4 + q): kind, frame, uniform number, share claimed, direction. */
+    const double *asked;
+    int64_t tries;
+    int64_t first, steps; /* EM steps of every try, and of the one that promises most after those */
+    double least;  /* share of a row below which it is left out */
+    /* out, n_sets each: rows held, and log-likelihoods of the set as it is, of one component, and of
+     * the best pair, -inf where there is none; that pair, and the set as it is. */
+    int64_t *held;
+    double *before, *merged, *after;
+    struct mixtura_ends pair, now;
+};
+
 /* The rows of a set: which, a copy of them, their weights, and room for responsibilities. */
 struct held_rows {
     struct mixtura_data data;

@@ -5,6 +5,22 @@
 
 #include "partial.h"
 
+/* Components removed, each with its heirs fitted anew; removals.h. `em` is that of equal components,
+ * as many as the heirs at most, that lend their units. */
+struct mixtura_removals {
+    struct mixtura_em em;
+    const struct mixtura_data *data;
+    const double *shares;    /* K x n, as above */
+    const double *log_joint; /* n x K */
+    int64_t K;
+    const int64_t *sets; /* n_sets x (1 + heirs): the component, its heirs, -1 past the last */
+    int64_t n_sets, heirs;
+    int64_t steps;
+    double least;
+    double *cost; /* out, n_sets: in nats; inf where the heirs fail */
+    struct mixtura_ends ends; /* out: the heirs */
+};
+
 /* Of row i of a set, whose components hold `share` of it: what they are worth there, as they are; and
  * into resp what the heirs hold without the component that comes first. */
 static double heirs_shares(const struct mixtura_removals *r, const int64_t *set, int64_t heirs,
