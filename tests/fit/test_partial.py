@@ -112,7 +112,7 @@ def test_trials_are_em_from_the_mixtures_that_swaps_make(monkeypatch: pytest.Mon
         np.testing.assert_array_equal(one_thread.params.weights, two.params.weights)
         np.testing.assert_array_equal(one_thread.logliks, two.logliks)
     slow = plain.further(new, None, 8)
-    assert ends[1][0].logliks == pytest.approx(slow.logliks, rel=1e-10)
+    assert ends[1][0].logliks == pytest.approx(slow.logliks[1:], rel=1e-10)
     np.testing.assert_allclose(
         ends[1][0].params.components.means, slow.params.components.means, atol=1e-8
     )

@@ -270,7 +270,7 @@ class CovariancePrior(Prior):
         share = 2 * a / ((rows + 2 * a) * spread) if a > 0 else np.zeros(len(counts))
         held = rows * self.count_scale
         # Without what the penalty added: many rows on a thin line are no spike, on one value are.
-        own = (spread * (rows + 2 * a) - 2 * a) / np.maximum(rows, 1e-300)
+        own = (spread * (rows + 2 * a) - 2 * a) / np.maximum(rows, 1e-100)
         few = self.holds_few(held, d)
         bad = only_rounding(self, params, spread) | (spread < SPURIOUS_SPREAD) & few
         few &= held >= 1
