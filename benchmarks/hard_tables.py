@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +36,14 @@ class Cell:
 
     def table(self) -> Array:
         return KINDS[self.kind](self, np.random.default_rng(self.seed))
+
+    def fresh(self, rows: int) -> Array:
+        """So many rows of the same mixture that are not in the table.
+
+        A mixture is drawn before its rows, so that a longer table is one of the same mixture. Only
+        the centre of what is heavy is that of its rows, and so moves by 0.1 or less.
+        """
+        return replace(self, n=self.n + rows).table()[self.n :]
 
 
 def _drawn(cell: Cell, rng: np.random.Generator, weights: Array, shapes: Array) -> Array:
