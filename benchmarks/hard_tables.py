@@ -9,6 +9,9 @@ import numpy as np
 
 from mixtura.records import Array
 
+# Rows whose linear maps are written out at a time: those of a long table of 50 columns take 2 GB.
+ROWS = 2_000
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -51,7 +54,10 @@ def _drawn(cell: Cell, rng: np.random.Generator, weights: Array, shapes: Array) 
     centres = cell.spread * rng.normal(size=(cell.K, cell.d))
     labels = rng.choice(cell.K, size=cell.n, p=weights)
     noise = rng.normal(size=(cell.n, cell.d))
-    return np.asarray(centres[labels] + np.einsum("nij,nj->ni", shapes[labels], noise))
+    for first in range(0, cell.n, ROWS):
+        part = slice(first, first + ROWS)
+        noise[part] = np.einsum("nij,nj->ni", shapes[labels[part]], noise[part])
+    return np.asarray(centres[labels] + noise)
 
 
 def _shapes(cell: Cell, rng: np.random.Generator, skew: float) -> Array:

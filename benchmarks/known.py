@@ -1,14 +1,16 @@
 """How often a default fit reaches the best optimum known, and what a miss costs: 19 tables.
 
-`python -m benchmarks known` fits each table with 20 seeds, beside scikit-learn's. An end counts
-where it is regular and at most 0.001 nats per row below the best regular one known, kept in
-`known.json`: the best of 20 of our searches with 25 times the budget, which go on to its end, and
-other seeds, and of scikit-learn's n_init=20, or of more of them. `python -m benchmarks.known
-[TABLE ...]` looks for better ones and writes them there (19 processor minutes for all).
+`python -m benchmarks known` fits each table with 20 seeds, beside scikit-learn's; `known wine,
+grid,` only tables whose names hold such a word. An end counts where it is regular and at most 0.001
+nats per row below the best regular one known. A highest maximum is not the best model: beside the
+hits stands by how much the fits say more than the best known end, per row in the mean, of 100,000
+rows of the same mixture that nobody fitted; above 0 where the higher maximum foretells less.
 
-A highest maximum is not the best model: beside the hits stands by how much the fits say more than
-the best known end, per row in the mean, of 100,000 rows of the same mixture that nobody fitted;
-above 0 where the higher maximum foretells less. Of real tables there are no such rows.
+`known.json` keeps of each table the height of the best regular end and what it says of a fresh row
+(null of a real table, of which there are none), for both take long searches to find: the best of 20
+of ours with 25 times the budget, which go on to its end, and other seeds, and of scikit-learn's
+n_init=20, or of more of them. `python -m benchmarks.known wine grid` looks for better ones and
+writes them there (19 processor minutes for all tables).
 
 Regular, by one rule for both sides: no component has both fewer rows than 2 (d + 1), or than 5, and
 a smallest variance, relative to the table's covariance, below 1e-3. Narrow ones of few rows are
@@ -52,9 +54,11 @@ NARROW, FEW = 1e-3, 5
 THEIRS, OURS, LONGER = 20, 20, 25
 # Rows that no fit has seen.
 FRESH = 100_000
-# What only rounding tells apart.
-SAME = 1e-6
-HEADINGS = ("hits", "short", "fresh")
+CAPTION = f"""\
+hits    regular ends of {SEEDS} at most {NEAR} nats per row below the best known
+short   by how much the median is below it
+fresh   by how much fits say more of rows that nobody fitted, in the mean; above 0 where
+        the higher maximum foretells less"""
 CELLS = (
     Cell("planted", 2000, 2, 4, 3.0),
     Cell("planted", 1000, 2, 4, 2.0, seed=5),
@@ -75,14 +79,21 @@ CELLS = (
 )
 
 
-def tables() -> dict[str, tuple[Array, int]]:
-    """(rows, components) by name."""
+def tables(words: Sequence[str] = ()) -> dict[str, tuple[Array, int]]:
+    """(rows, components) by name, of those whose names hold one of the words, or of all."""
     faithful = Path(__file__).parents[1] / "examples" / "faithful.csv"
     found = {_named(each): (each.table(), each.K) for each in CELLS}
     found["faithful, 3"] = np.loadtxt(faithful, delimiter=",", skiprows=1), 3
     found["iris, 3"] = sklearn.datasets.load_iris().data, 3
     found["wine, 3"] = sklearn.datasets.load_wine().data, 3
-    return found
+    for word in words:
+        if not any(word in name for name in found):
+            sys.exit(f"no table's name holds {word!r}: they are {'; '.join(found)}")
+    return {
+        name: table
+        for name, table in found.items()
+        if not words or any(word in name for word in words)
+    }
 
 
 def fresh(name: str) -> Array | None:
@@ -169,18 +180,18 @@ def _end(model: Any, X: Array, hill: Any, unseen: Array | None) -> End:
     return End(height(X, model, hill), beyond)
 
 
-def run(console: Console) -> None:
+def run(console: Console, only: tuple[str, ...] = ()) -> None:
     """Print, for each table and both sides, the hits and what fits say of fresh rows."""
     known = json.loads(KNOWN.read_text(encoding="utf-8"))
-    table = Table(
-        title=f"{SEEDS} seeds each: hits, within {NEAR} nats per row of the best known; by how "
-        "much the median is short of it; and by how much fits say more of fresh rows, in the mean",
-        box=SIMPLE,
-    )
-    for heading in ("table", "best known", *HEADINGS, *("theirs", *HEADINGS[1:])):
-        table.add_column(heading, justify="right")
+    title = "Fits that reach the best optimum known, ours and scikit-learn's"
+    table = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("table", no_wrap=True)
+    table.add_column("best known", justify="right", no_wrap=True)
+    for side in ("ours", "theirs"):
+        for heading in (f"{side}\nhits", "\nshort", "\nfresh"):
+            table.add_column(heading, justify="right", no_wrap=True)
     shares = []
-    for name, (X, K) in tables().items():
+    for name, (X, K) in tables([word.strip(",") for word in only]).items():
         hill, unseen = plain(X, K), fresh(name)
         both = [
             [ended(kind, X, K, seed, hill, unseen) for seed in range(SEEDS)]
@@ -191,8 +202,10 @@ def run(console: Console) -> None:
         cells = [cell for ends in both for cell in _cells(ends, best)]
         table.add_row(name, f"{best.height:.5f}", *cells)
     ours, theirs = np.mean(shares, axis=0)
-    table.caption = f"over all: mixtura {ours:.0%}, scikit-learn {theirs:.0%}"
+    table.add_section()
+    table.add_row("over all", "", f"{ours:.0%}", "", "", f"{theirs:.0%}")
     console.print(table)
+    console.print(CAPTION, highlight=False)
 
 
 def _share(ends: list[End], best: End) -> float:
@@ -218,17 +231,12 @@ def longer() -> Iterator[None]:
         budget.LEAST, race.LEAST, hope.LEAST = least, least, hoped
 
 
-def search(names: Sequence[str] = ()) -> None:
-    """Look for better optima, and write down those that are the best known now.
-
-    names   parts of the names of tables to search; all without any
-    """
+def search(words: Sequence[str] = ()) -> None:
+    """Look for better optima of `tables(words)`, and write down what is the best known now."""
     known = json.loads(KNOWN.read_text(encoding="utf-8")) if KNOWN.exists() else {}
-    for name, (X, K) in tables().items():
-        if names and not any(each in name for each in names):
-            continue
+    for name, (X, K) in tables(words).items():
         found = _found(name, X, K)
-        if name not in known or found.height > known[name]["height"] - SAME:
+        if name not in known or found.height > known[name]["height"]:
             known[name] = asdict(found)
         print(f"{name}: found {found}, known {known[name]}", flush=True)
         KNOWN.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
