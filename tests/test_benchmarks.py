@@ -73,6 +73,8 @@ def test_the_guard_knows_which_way_is_worse() -> None:
     ahead = Ratio(PEER, "10000,2,5", expected=30.0, slack=1.5)
     assert ahead.holds(21.0)
     assert not ahead.holds(19.0)
+    assert [over.hides(figure) for figure in (1.3, 1.4)] == [True, False]
+    assert [ahead.hides(figure) for figure in (46.0, 44.0)] == [True, False]
     names = {work.name for work in WORKLOADS}
     cells = {cell.name for cell in CELLS}
     assert len(cells) == len(CELLS) == 25
