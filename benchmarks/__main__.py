@@ -47,7 +47,7 @@ BENCHMARKS = {
     "goodness": "goodness",
     "ancestry": "ancestry",
 }
-BY_WORKLOAD = ("limits", "peers", "precision", "default", "onestart")
+BY_WORKLOAD = ("limits", "peers", "precision", "default", "onestart", "known")
 
 
 def main() -> None:

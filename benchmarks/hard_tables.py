@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mixtura.records import Array
+
+# Rows whose linear maps are written out at a time: those of a long table of 50 columns take 2 GB.
+ROWS = 2_000
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,24 @@ class Cell:
     def table(self) -> Array:
         return KINDS[self.kind](self, np.random.default_rng(self.seed))
 
+    def fresh(self, rows: int) -> Array:
+        """So many rows of the same mixture that are not in the table.
+
+        A mixture is drawn before its rows, so that a longer table is one of the same mixture. Only
+        the centre of what is heavy is that of its rows, and so moves by 0.1 or less.
+        """
+        return replace(self, n=self.n + rows).table()[self.n :]
+
 
 def _drawn(cell: Cell, rng: np.random.Generator, weights: Array, shapes: Array) -> Array:
     """Rows of clouds with these weights (K,) and linear maps (K, d, d) of round ones."""
     centres = cell.spread * rng.normal(size=(cell.K, cell.d))
     labels = rng.choice(cell.K, size=cell.n, p=weights)
     noise = rng.normal(size=(cell.n, cell.d))
-    return np.asarray(centres[labels] + np.einsum("nij,nj->ni", shapes[labels], noise))
+    for first in range(0, cell.n, ROWS):
+        part = slice(first, first + ROWS)
+        noise[part] = np.einsum("nij,nj->ni", shapes[labels[part]], noise[part])
+    return np.asarray(centres[labels] + noise)
 
 
 def _shapes(cell: Cell, rng: np.random.Generator, skew: float) -> Array:

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mixtura
-from benchmarks.default import CELLS
+from benchmarks.default import chosen
 from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES
@@ -72,12 +72,11 @@ def least(work: Callable[[], object]) -> float:
 
 def run(console: Console, only: tuple[str, ...] = ()) -> None:
     """Print every cell, and geometric means of scikit-learn's time over each of ours."""
-    most = min((float(each.strip(",")) for each in only), default=np.inf)
     table = Table(title="Processor seconds; scikit-learn's over each of ours")
     for heading in HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
     ratios = []
-    for cell in sorted((each for each in CELLS if each.work <= most), key=lambda each: each.work):
+    for cell in chosen(only):
         X = cell.table()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

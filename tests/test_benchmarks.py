@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from mixtura.records import Array
 
@@ -72,6 +73,8 @@ def test_the_guard_knows_which_way_is_worse() -> None:
     ahead = Ratio(PEER, "10000,2,5", expected=30.0, slack=1.5)
     assert ahead.holds(21.0)
     assert not ahead.holds(19.0)
+    assert [over.hides(figure) for figure in (1.3, 1.4)] == [True, False]
+    assert [ahead.hides(figure) for figure in (46.0, 44.0)] == [True, False]
     names = {work.name for work in WORKLOADS}
     cells = {cell.name for cell in CELLS}
     assert len(cells) == len(CELLS) == 25
@@ -82,14 +85,52 @@ def test_the_guard_knows_which_way_is_worse() -> None:
 
 
 def test_what_is_narrow_for_its_few_rows_is_not_regular() -> None:
-    from benchmarks.known import KNOWN, regular, tables
+    from benchmarks.known import regular
 
     X = np.random.default_rng(0).normal(size=(100, 2))
     round_, thin = np.eye(2), np.diag([1.0, 1e-4])
     assert regular(X, np.array([0.5, 0.5]), np.stack([round_, thin]))
     assert not regular(X, np.array([0.96, 0.04]), np.stack([round_, thin]))
     assert regular(X, np.array([0.96, 0.04]), np.stack([round_, round_]))
-    assert set(json.loads(KNOWN.read_text())) == set(tables())
+
+
+def test_of_every_table_it_is_known_what_its_best_end_says_of_fresh_rows() -> None:
+    from benchmarks.known import KNOWN, End, tables
+
+    known = {name: End(**end) for name, end in json.loads(KNOWN.read_text()).items()}
+    assert set(known) == set(tables())
+    real = {"faithful, 3", "iris, 3", "wine, 3"}
+    assert {name for name, end in known.items() if end.beyond is None} == real
+    assert all(np.isfinite([end.height, end.beyond or 0.0]).all() for end in known.values())
+    assert set(tables(["wine", "grid"])) == {"wine, 3", "grid 2,500 x 2, 25, 4 sd"}
+    with pytest.raises(SystemExit, match="holds 'nosuch'"):
+        tables(["wine", "nosuch"])
+
+
+def test_fresh_rows_are_of_the_mixture_and_not_of_the_table() -> None:
+    from benchmarks.hard_tables import KINDS, Cell
+
+    for kind in KINDS:
+        cell = Cell(kind, 3_000, 1 if kind == "trap" else 2, 4)
+        X, fresh = cell.table(), cell.fresh(5_000)
+        assert fresh.shape == (5_000, cell.d)
+        assert not np.isin(fresh, X).any()
+        # Of another mixture all that is drawn has p below 1e-20.
+        assert min(stats.ks_2samp(X, fresh).pvalue) > 1e-3
+
+
+def test_a_longer_search_is_one_and_is_over() -> None:
+    from benchmarks.known import LONGER, longer
+    from mixtura.fitting import budget, hope, race
+
+    before = budget.LEAST, race.LEAST, hope.LEAST
+    with longer():
+        assert budget.LEAST == race.LEAST == LONGER * before[0]
+        search = hope.Hope()
+        for _ in range(1000):
+            search.note(0.0)
+        assert search.there
+    assert before == (budget.LEAST, race.LEAST, hope.LEAST)
 
 
 def test_an_end_that_is_not_surely_above_the_plain_hill_counts_as_that(iris: Array) -> None:
