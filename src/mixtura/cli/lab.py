@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mixtura.cli import options
-from mixtura.cli.console import command, print_json, print_text
+from mixtura.cli.console import WIDEST, command, print_json, print_text, stdout
 from mixtura.cli.options import AsJson, Seed
 from mixtura.cli.outputs import drawn, refuse_no_figure
 from mixtura.cli.working import Working
@@ -36,7 +36,7 @@ def lab(
     with Working("trying") as working:
         report = laboratory.run(experiment, seed=seed)
         working.doing = "drawing"
-        figure = drawn(figure, report.figure)
+        figure = drawn(figure, report.figure, few_colours=True)
     if as_json:
         print_json(report.to_dict() | {"files": {"figure": figure and str(figure)}})
         return
@@ -60,9 +60,6 @@ def _wrapped(text: str) -> str:
     """Paragraphs as wide as reports are, tables as they are."""
     import textwrap
 
-    from mixtura.cli.console import WIDEST
-
+    width = min(stdout.width, WIDEST) if stdout.is_terminal else WIDEST
     lines = text.split("\n")
-    return "\n".join(
-        line if line.startswith(" ") else textwrap.fill(line, WIDEST) for line in lines
-    )
+    return "\n".join(line if line.startswith(" ") else textwrap.fill(line, width) for line in lines)

@@ -12,6 +12,7 @@ from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.lab.experiment import Experiment, Findings, Numbers
 from mixtura.lab.unit_gaussians import climbed, population
 from mixtura.records import Array
+from mixtura.report.digits import counted
 from mixtura.report.frame import LABEL, blank, headed
 from mixtura.report.palette import colours
 from mixtura.report.panels import INK, quiet
@@ -49,9 +50,9 @@ def run(seed: int, *, tables: int) -> Findings:
             )
         )
     table = Numbers(
-        f"Means -1 and 1, {tables} tables of each size: root mean square error of a mean, known "
-        f"variances and everything free; and two fitted to one, {MORE * tables} tables: median of "
-        "half their distance where it is not 0",
+        f"Means -1 and 1, {counted(tables, 'table')} of each size: root mean square error of a "
+        f"mean, known variances and everything free; and two fitted to one, {MORE * tables} "
+        "tables: median of half their distance where it is not 0",
         ("rows", "known", "information", "all free", "one too many", ".977 / n^(1/4)"),
         tuple(rows),
     )

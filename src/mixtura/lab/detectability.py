@@ -12,6 +12,7 @@ from scipy.sparse.linalg import eigsh
 from mixtura.estimators.block_model import BlockModel
 from mixtura.lab.experiment import Experiment, Findings, Numbers
 from mixtura.records import AnyArray
+from mixtura.report.digits import counted
 from mixtura.report.frame import LABEL, blank, headed
 from mixtura.report.palette import colours
 from mixtura.report.panels import INK, quiet
@@ -40,12 +41,13 @@ def run(seed: int, *, n: int, networks: int) -> Findings:
         told = found.mean(), found.min(), found.max(), spectral.mean()
         rows.append((signal, *map(float, told)))
     table = Numbers(
-        f"Overlap with the planted blocks, 0 by chance and 1 where all nodes are right: {networks} "
-        f"networks of {n} nodes, {DEGREE:g} neighbours on average; nothing but K = 2 is known",
+        "Overlap with the planted blocks, 0 by chance and 1 where all nodes are right: "
+        f"{counted(networks, 'network')} of {n} nodes, {DEGREE:g} neighbours on average; nothing "
+        "but K = 2 is known",
         ("signal", WAYS[0], "least", "most", WAYS[1]),
         tuple(rows),
     )
-    size = f"{networks} networks of {n:,} nodes with {DEGREE:g} neighbours on average"
+    size = f"{counted(networks, 'network')} of {n:,} nodes with {DEGREE:g} neighbours on average"
     return Findings((table,), lambda: _figure(rows, size))
 
 
