@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +15,32 @@ from mixtura import lab
 from mixtura.cli import app
 from mixtura.lab.detectability import planted
 
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def cells(text: str) -> list[tuple[str, ...]]:
+    """A table's lines, cell by cell."""
+    return [tuple(re.split(r"  +", line.strip())) for line in text.splitlines()]
+
+
+def page(name: str) -> str:
+    return (DOCS / "lab" / f"{name}.md").read_text(encoding="utf-8")
+
 
 def rows(report: lab.Report, table: int = 0) -> list[dict]:
+    """Of a table whose columns are those that its page shows."""
+    assert report.findings.tables[table].columns in cells(page(report.name))
     return report.to_dict()["tables"][table]["rows"]
+
+
+@pytest.mark.parametrize("name", lab.EXPERIMENTS)
+def test_every_experiment_has_its_page(name):
+    text, figure = page(name), f"figures/lab-{name}.png"
+    assert f"\nmixtura lab {name} --figure docs/{figure}\n" in text
+    assert f"](../{figure})" in text
+    assert (DOCS / figure).stat().st_size < 60_000
+    assert all(f"`{setting}`" in text for setting in lab.experiment(name).settings)
+    assert f"](lab/{name}.md)" in (DOCS / "lab.md").read_text(encoding="utf-8")
 
 
 def test_two_gaussians():
@@ -24,6 +49,8 @@ def test_two_gaussians():
     found = [(row["after ten steps"], row["rate"]) for row in rows(report)]
     expected = [(0.217, 0.8885), (8.27e-3, 0.6567), (1.26e-4, 0.434), (8.9e-7, 0.2661)]
     np.testing.assert_allclose(found[:4], expected, rtol=2e-3)
+    # The page's; what follows is rounding.
+    assert set(cells(report.findings.tables[0].text())[2:6]) <= set(cells(page(report.name)))
     off, on = rows(report, 1)
     assert (off["number"], off["found"], on["number"], on["found"]) == (20, 20, 5, 0)
 
@@ -33,6 +60,7 @@ def test_three_gaussians(monkeypatch):
     report = lab.run("three-gaussians", starts=30, tables=1)
     for row in rows(report):
         assert row["misses"] == pytest.approx(row["R"] ** 2 / 3 - math.log(2) / 3, abs=1e-3)
+    assert set(cells(report.findings.tables[0].text())[1:]) <= set(cells(page(report.name)))
     shares = rows(report, 1)
     # Of nine components a random start finds all in one of 25 cases: 7 or more of 30 in 1e-4.
     assert shares[1]["random rows"] <= 0.2

@@ -18,11 +18,11 @@ from mixtura.report.palette import colours
 from mixtura.report.panels import INK, quiet
 
 THEOREM = (
-    "Two equal blocks of nodes with c_in and c_out neighbours in their own and the other one, c on "
-    "average, can be told better than by chance only where |c_in - c_out| > 2 sqrt(c), and there "
-    "belief propagation tells them (Decelle, Krzakala, Moore & Zdeborova 2011, Physical Review E "
-    "84). Both halves are proved: Mossel, Neeman & Sly 2015, Probability Theory and Related Fields "
-    "162, and 2018, Combinatorica 38; Massoulie 2014, STOC."
+    "Two equal blocks of nodes with c_in / 2 and c_out / 2 neighbours in their own and the other "
+    "one, c in all, can be told better than by chance only where |c_in - c_out| > 2 sqrt(c), and "
+    "there belief propagation tells them (Decelle, Krzakala, Moore & Zdeborova 2011, Physical "
+    "Review E 84). Both halves are proved: Mossel, Neeman & Sly 2015, Probability Theory and "
+    "Related Fields 162, and 2018, Combinatorica 38; Massoulie 2014, STOC."
 )
 DEGREE, SIGNALS = 4.0, (0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6)
 WAYS = ("belief propagation", "adjacency's spectrum")

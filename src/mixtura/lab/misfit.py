@@ -79,7 +79,7 @@ def _error(means: Array) -> float:
 
 
 def _figure(rows: list[tuple[float, ...]], X: Array, fitted: tuple[Any, Any]) -> Figure:
-    figure = blank(9.6, 3.7)
+    figure = blank(9.6, 3.85)
     whole, close, right = figure.subplots(1, 3)
     for ax, reach in ((whole, FAR), (close, NEAR)):
         quiet(ax, 9, 6)
