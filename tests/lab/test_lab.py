@@ -28,8 +28,9 @@ def page(name: str) -> str:
 
 
 def rows(report: lab.Report, table: int = 0) -> list[dict]:
-    """Of a table whose columns are those that its page shows."""
+    """Of a table whose columns are those that its page shows, of what can be drawn."""
     assert report.findings.tables[table].columns in cells(page(report.name))
+    report.figure().draw_without_rendering()
     return report.to_dict()["tables"][table]["rows"]
 
 
@@ -137,8 +138,18 @@ def test_what_is_refused():
         lab.run("misfit", tables=0)
     with pytest.raises(ValueError, match="n=5: the experiments are of 20 rows or more"):
         lab.run("singularity", n=5)
-    with pytest.raises(ValueError, match="seed=-1: a seed is a whole number"):
-        lab.run("singularity", seed=-1)
+    for seed in (-1, 1.5, "a"):
+        with pytest.raises(ValueError, match=f"seed={seed!r}: a seed is a whole number"):
+            lab.run("singularity", seed=seed)
+
+
+@pytest.mark.parametrize("option", [["--figure", "s.png"], ["--seed", "3"]])
+def test_options_of_no_experiment_are_refused(option):
+    done = CliRunner().invoke(app, ["lab", *option])
+    assert done.exit_code == 2
+    assert f"{' '.join(option)}: of which experiment? Name it: two-" in " ".join(
+        done.output.split()
+    )
 
 
 def test_a_figure_that_cannot_be_is_refused_before_any_work(tmp_path):

@@ -18,7 +18,7 @@ from mixtura.cli.working import Working
 def lab(
     experiment: Annotated[
         str | None,
-        typer.Argument(metavar="[EXPERIMENT]", help="Which; without one they are listed."),
+        typer.Argument(metavar="EXPERIMENT", help="Which; without one they are listed."),
     ] = None,
     figure: Annotated[Path | None, options.figure("Draw it there.")] = None,
     seed: Seed = 0,
@@ -28,6 +28,11 @@ def lab(
     from mixtura import lab as laboratory
 
     if experiment is None:
+        if figure is not None or seed:
+            given = f"--seed {seed}" if figure is None else f"--figure {figure}"
+            raise ValueError(
+                f"{given}: of which experiment? Name it: {', '.join(laboratory.EXPERIMENTS)}"
+            )
         _list(as_json)
         return
     laboratory.experiment(experiment)
@@ -54,6 +59,7 @@ def _list(as_json: bool) -> None:
         return
     widest = max(map(len, titles))
     print_text("\n".join(f"{name:{widest}}  {title}" for name, title in titles.items()))
+    print_text("\nmixtura lab NAME --figure FIG.png runs one")
 
 
 def _wrapped(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from numbers import Integral
 
 from mixtura.lab.experiment import Experiment, Report
 from mixtura.solvers.clock import at_once
@@ -24,7 +25,7 @@ EXPERIMENTS = {
 
 def experiment(name: str) -> Experiment:
     """The experiment of this name; ValueError where there is none."""
-    if name not in EXPERIMENTS:
+    if not isinstance(name, str) or name not in EXPERIMENTS:
         raise ValueError(f"experiment {name!r}: choose from {', '.join(EXPERIMENTS)}")
     module, constant = EXPERIMENTS[name]
     found: Experiment = getattr(import_module(f"mixtura.lab.{module}"), constant)
@@ -69,10 +70,15 @@ def run(name: str, *, seed: int = 0, **settings: int) -> Report:
         if setting not in asked.settings:
             known = ", ".join(asked.settings)
             raise ValueError(f"{name} has no setting {setting!r}: it has {known}")
-        if not isinstance(value, int) or value < 1:
+        if not _is_whole(value) or value < 1:
             raise ValueError(f"{setting}={value!r}: a size is a whole number from 1")
         if setting == "n" and value < LEAST:
             raise ValueError(f"n={value}: the experiments are of {LEAST} rows or more")
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed={seed}: a seed is a whole number from 0 to 2**32 - 1")
-    return Report(name, asked, asked.run(seed, **{**asked.settings, **settings}))
+    if not _is_whole(seed) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed!r}: a seed is a whole number from 0 to 2**32 - 1")
+    sizes = {setting: int(value) for setting, value in {**asked.settings, **settings}.items()}
+    return Report(name, asked, asked.run(int(seed), **sizes))
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
