@@ -70,7 +70,9 @@ def test_three_gaussians(monkeypatch):
 
 def test_consistency(monkeypatch):
     monkeypatch.setattr("mixtura.lab.consistency.SIZES", (1000, 3000))
-    report = lab.run("consistency", tables=15)
+    done: list[tuple[int, int]] = []
+    report = lab.run("consistency", tables=15, told=lambda *each: done.append(each))
+    assert done == [(1, 2), (2, 2)]
     for row in rows(report):
         # chi-square of 15: outside in 1 of 1000 tables of each size, either way.
         low, high = np.sqrt(np.array([3.5, 37.7]) / 15)

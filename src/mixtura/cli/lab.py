@@ -38,8 +38,8 @@ def lab(
     laboratory.experiment(experiment)
     if figure is not None:
         refuse_no_figure(figure)
-    with Working("trying") as working:
-        report = laboratory.run(experiment, seed=seed)
+    with Working(experiment) as working:
+        report = laboratory.run(experiment, seed=seed, told=working.counted)
         working.doing = "drawing"
         figure = drawn(figure, report.figure, few_colours=True)
     if as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from numbers import Integral
 
-from mixtura.lab.experiment import Experiment, Report
+from mixtura.lab.experiment import Experiment, Report, Told
 from mixtura.solvers.clock import at_once
 
 __all__ = ["EXPERIMENTS", "Report", "run"]
@@ -33,7 +33,7 @@ def experiment(name: str) -> Experiment:
 
 
 @at_once()
-def run(name: str, *, seed: int = 0, **settings: int) -> Report:
+def run(name: str, *, seed: int = 0, told: Told | None = None, **settings: int) -> Report:
     """Run an experiment.
 
     Parameters
@@ -42,6 +42,8 @@ def run(name: str, *, seed: int = 0, **settings: int) -> Report:
         One of `EXPERIMENTS`.
     seed : int, default 0
         The same seed, the same tables.
+    told : callable or None, default None
+        Is called with how many of all pieces of work are done, and how many there are.
     **settings : int
         Sizes of the experiment, as its page says: smaller ones are quicker. Rows are 20 or more.
 
@@ -77,7 +79,11 @@ def run(name: str, *, seed: int = 0, **settings: int) -> Report:
     if not _is_whole(seed) or not 0 <= seed < 2**32:
         raise ValueError(f"seed={seed!r}: a seed is a whole number from 0 to 2**32 - 1")
     sizes = {setting: int(value) for setting, value in {**asked.settings, **settings}.items()}
-    return Report(name, asked, asked.run(int(seed), **sizes))
+    return Report(name, asked, asked.run(int(seed), told or _nobody, **sizes))
+
+
+def _nobody(done: int, total: int) -> None:
+    """Where nobody is to be told."""
 
 
 def _is_whole(value: object) -> bool:

@@ -12,7 +12,7 @@ from matplotlib.patches import Ellipse
 
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.shortcuts import StudentMixture
-from mixtura.lab.experiment import Experiment, Findings, Numbers
+from mixtura.lab.experiment import Experiment, Findings, Numbers, Told
 from mixtura.records import Array
 from mixtura.report.digits import counted
 from mixtura.report.frame import LABEL, blank, headed
@@ -33,11 +33,11 @@ WAYS = ("Gaussian", "Student's t")
 FAR, NEAR = 45.0, 7.0
 
 
-def run(seed: int, *, n: int, tables: int) -> Findings:
+def run(seed: int, told: Told, *, n: int, tables: int) -> Findings:
     """n rows of the two Gaussians and outliers besides, `tables` for each share of them."""
     rng = np.random.default_rng(seed)
     rows, shown = [], None
-    for share in SHARES:
+    for done, share in enumerate(SHARES, 1):
         errors = []
         for _ in range(tables):
             X = _drawn(n, share, rng)
@@ -47,6 +47,7 @@ def run(seed: int, *, n: int, tables: int) -> Findings:
                 shown = X, fitted
         lost = np.mean(np.array(errors) > 2.5, axis=0)
         rows.append((share, *np.median(errors, axis=0).tolist(), *lost.tolist()))
+        told(done, len(SHARES))
     table = Numbers(
         f"Error of the means, in standard deviations: the median of {counted(tables, 'table')} of "
         f"{n} rows and outliers; and the share in which a group is lost, its mean 2.5 or more away",

@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from scipy.special import logsumexp
 
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.lab.experiment import Experiment, Findings, Numbers
+from mixtura.lab.experiment import Experiment, Findings, Numbers, Told
 from mixtura.records import Array
 from mixtura.report.frame import LABEL, blank, headed
 from mixtura.report.palette import colours
@@ -28,7 +28,7 @@ SHOWN = (0, 80, 200, 400, 800, 1200)
 NEAR = 1e-3
 
 
-def run(seed: int, *, n: int) -> Findings:
+def run(seed: int, told: Told, *, n: int) -> Findings:
     """n rows of one column."""
     rng = np.random.default_rng(seed)
     x = np.sort(rng.normal(size=n) + 3.0 * (rng.random(n) < 0.5))
@@ -42,7 +42,9 @@ def run(seed: int, *, n: int) -> Findings:
     prior = [-(2.0 * np.log(width) + 0.5 / width**2) for width in WIDTHS]
     for name, added in (("default's penalty", penalty), ("conjugate prior", prior)):
         curves[name] = [a + b for a, b in zip(curves["mixture"], added, strict=True)]
+    told(1, 2)
     found = GaussianMixture(2, random_state=0).fit(x[:, None])
+    told(2, 2)
     fit = found.fit_result_
     assert fit is not None
     rows = tuple((float(WIDTHS[i]), *(float(each[i]) for each in curves.values())) for i in SHOWN)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from sklearn.cluster import kmeans_plusplus
 
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.lab.experiment import Experiment, Findings, Numbers
+from mixtura.lab.experiment import Experiment, Findings, Numbers, Told
 from mixtura.lab.unit_gaussians import climbed, population
 from mixtura.records import Array
 from mixtura.report.digits import counted
@@ -36,11 +36,15 @@ WAYS = ("random rows", "k-means++", "greedy k-means++", "mixtura's default")
 STACKED = 0.012
 
 
-def run(seed: int, *, starts: int, tables: int) -> Findings:
+def run(seed: int, told: Told, *, starts: int, tables: int) -> Findings:
     """`starts` of plain EM, and `tables` fitted by default, for each number of components."""
     traps = [_trap(R, g) for R, g in TRAPS]
-    shares = [(M, *_shares(M, starts, tables, np.random.default_rng([seed, M]))) for M in NUMBERS]
-    told = (
+    shares = []
+    for done, M in enumerate(NUMBERS, 1):
+        rng = np.random.default_rng([seed, M])
+        shares.append((M, *_shares(M, starts, tables, rng)))
+        told(done, len(NUMBERS))
+    found = (
         Numbers(
             "Population of means -R, R, gR; EM from (0, gR - 1, gR + 1): where it ends, and what "
             "it misses per row beside R^2 / 3 - ln(2) / 3",
@@ -55,7 +59,7 @@ def run(seed: int, *, starts: int, tables: int) -> Findings:
             tuple(shares),
         ),
     )
-    return Findings(told, lambda: _figure(shares))
+    return Findings(found, lambda: _figure(shares))
 
 
 def _trap(R: float, g: float) -> tuple[float, float, str, float, float]:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from mixtura.lab.experiment import Experiment, Findings, Numbers
+from mixtura.lab.experiment import Experiment, Findings, Numbers, Told
 from mixtura.lab.unit_gaussians import climbed, population
 from mixtura.records import Array
 from mixtura.report.frame import LABEL, blank, headed
@@ -29,12 +29,16 @@ STEPS = 50
 FINEST = 1e-13
 
 
-def run(seed: int, *, n: int, grid: int) -> Findings:
+def run(seed: int, told: Told, *, n: int, grid: int) -> Findings:
     """n rows, half of them mirror images of the others, and grid x grid starts."""
     rows = [(mu, *_population(mu)) for mu in SEPARATIONS]
     X = _drawn(n, seed)
     axis = np.linspace(-AROUND, AROUND, grid)
-    steps = np.array([[_steps(X, np.array([x, y])) for x in axis] for y in axis])
+    lines = []
+    for done, y in enumerate(axis, 1):
+        lines.append([_steps(X, np.array([x, y])) for x in axis])
+        told(done, grid)
+    steps = np.array(lines)
     across = axis == 0.0
     off = steps[:, ~across]
     tables = (
