@@ -127,6 +127,8 @@ def test_the_command(tmp_path):
     assert found.exit_code == 0
     assert json.loads(found.stdout)["experiment"] == "singularity"
     assert (tmp_path / "s.png").stat().st_size > 10_000
+    # Colours are numbers in a palette: PNG's colour type 3.
+    assert (tmp_path / "s.png").read_bytes()[25] == 3
     text = run(app, ["lab", "singularity", "--seed", "1"]).output
     assert max(map(len, text.splitlines())) <= 100
 
