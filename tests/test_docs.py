@@ -16,7 +16,7 @@ import mixtura
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "mixtura"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FIRST_COMMAND = "pip install uv && uv run mixtura fit examples/faithful.csv"
 TEST_COMMAND = "pip install uv && uv run pytest -n 2"
 

@@ -126,7 +126,7 @@ def test_no_backend_stands_in_the_way_of_a_figure(folder: Path) -> None:
 def test_a_figure_never_costs_the_model(
     folder: Path, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ImportError("no backend")
 
     monkeypatch.setattr("mixtura.report.figures.save_figure", broken)

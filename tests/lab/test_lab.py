@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +15,33 @@ from mixtura import lab
 from mixtura.cli import app
 from mixtura.lab.detectability import planted
 
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def cells(text: str) -> list[tuple[str, ...]]:
+    """A table's lines, cell by cell."""
+    return [tuple(re.split(r"  +", line.strip())) for line in text.splitlines()]
+
+
+def page(name: str) -> str:
+    return (DOCS / "lab" / f"{name}.md").read_text(encoding="utf-8")
+
 
 def rows(report: lab.Report, table: int = 0) -> list[dict]:
+    """Of a table whose columns are those that its page shows, of what can be drawn."""
+    assert report.findings.tables[table].columns in cells(page(report.name))
+    report.figure().draw_without_rendering()
     return report.to_dict()["tables"][table]["rows"]
+
+
+@pytest.mark.parametrize("name", lab.EXPERIMENTS)
+def test_every_experiment_has_its_page(name):
+    text, figure = page(name), f"figures/lab-{name}.png"
+    assert f"\nmixtura lab {name} --figure docs/{figure}\n" in text
+    assert f"](../{figure})" in text
+    assert (DOCS / figure).stat().st_size < 60_000
+    assert all(f"`{setting}`" in text for setting in lab.experiment(name).settings)
+    assert f"](lab/{name}.md)" in (DOCS / "lab.md").read_text(encoding="utf-8")
 
 
 def test_two_gaussians():
@@ -24,6 +50,8 @@ def test_two_gaussians():
     found = [(row["after ten steps"], row["rate"]) for row in rows(report)]
     expected = [(0.217, 0.8885), (8.27e-3, 0.6567), (1.26e-4, 0.434), (8.9e-7, 0.2661)]
     np.testing.assert_allclose(found[:4], expected, rtol=2e-3)
+    # The page's; what follows is rounding.
+    assert set(cells(report.findings.tables[0].text())[2:6]) <= set(cells(page(report.name)))
     off, on = rows(report, 1)
     assert (off["number"], off["found"], on["number"], on["found"]) == (20, 20, 5, 0)
 
@@ -33,6 +61,7 @@ def test_three_gaussians(monkeypatch):
     report = lab.run("three-gaussians", starts=30, tables=1)
     for row in rows(report):
         assert row["misses"] == pytest.approx(row["R"] ** 2 / 3 - math.log(2) / 3, abs=1e-3)
+    assert set(cells(report.findings.tables[0].text())[1:]) <= set(cells(page(report.name)))
     shares = rows(report, 1)
     # Of nine components a random start finds all in one of 25 cases: 7 or more of 30 in 1e-4.
     assert shares[1]["random rows"] <= 0.2
@@ -41,7 +70,9 @@ def test_three_gaussians(monkeypatch):
 
 def test_consistency(monkeypatch):
     monkeypatch.setattr("mixtura.lab.consistency.SIZES", (1000, 3000))
-    report = lab.run("consistency", tables=15)
+    done: list[tuple[int, int]] = []
+    report = lab.run("consistency", tables=15, told=lambda *each: done.append(each))
+    assert done == [(1, 2), (2, 2)]
     for row in rows(report):
         # chi-square of 15: outside in 1 of 1000 tables of each size, either way.
         low, high = np.sqrt(np.array([3.5, 37.7]) / 15)
@@ -66,7 +97,7 @@ def test_singularity():
     gains = np.diff([row["mixture"] for row in table[3:]])
     decades = -np.diff(np.log10([row["width"] for row in table[3:]]))
     np.testing.assert_allclose(gains, decades * math.log(10), rtol=1e-9)
-    for cure in ("one Gaussian", "with the default's penalty", "with a conjugate prior"):
+    for cure in ("one Gaussian", "default's penalty", "conjugate prior"):
         assert table[-1][cure] < table[0][cure]
     assert rows(report, 1)[0]["on a point"] == "no"
 
@@ -96,6 +127,8 @@ def test_the_command(tmp_path):
     assert found.exit_code == 0
     assert json.loads(found.stdout)["experiment"] == "singularity"
     assert (tmp_path / "s.png").stat().st_size > 10_000
+    # Colours are numbers in a palette: PNG's colour type 3.
+    assert (tmp_path / "s.png").read_bytes()[25] == 3
     text = run(app, ["lab", "singularity", "--seed", "1"]).output
     assert max(map(len, text.splitlines())) <= 100
 
@@ -109,8 +142,18 @@ def test_what_is_refused():
         lab.run("misfit", tables=0)
     with pytest.raises(ValueError, match="n=5: the experiments are of 20 rows or more"):
         lab.run("singularity", n=5)
-    with pytest.raises(ValueError, match="seed=-1: a seed is a whole number"):
-        lab.run("singularity", seed=-1)
+    for seed in (-1, 1.5, "a"):
+        with pytest.raises(ValueError, match=f"seed={seed!r}: a seed is a whole number"):
+            lab.run("singularity", seed=seed)
+
+
+@pytest.mark.parametrize("option", [["--figure", "s.png"], ["--seed", "3"]])
+def test_options_of_no_experiment_are_refused(option):
+    done = CliRunner().invoke(app, ["lab", *option])
+    assert done.exit_code == 2
+    assert f"{' '.join(option)}: of which experiment? Name it: two-" in " ".join(
+        done.output.split()
+    )
 
 
 def test_a_figure_that_cannot_be_is_refused_before_any_work(tmp_path):

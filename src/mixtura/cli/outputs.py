@@ -98,7 +98,9 @@ def write_outputs(
         return Outputs(outputs.model, drawn(outputs.figure, picture))
 
 
-def drawn(path: Path | None, picture: Callable[[], Figure]) -> Path | None:
+def drawn(
+    path: Path | None, picture: Callable[[], Figure], *, few_colours: bool = False
+) -> Path | None:
     """Draw a figure into a file, where one is wanted; None, and a note, where it cannot be."""
     if path is None:
         return None
@@ -109,7 +111,7 @@ def drawn(path: Path | None, picture: Callable[[], Figure]) -> Path | None:
 
         figure = picture()
         with atomic(path) as part:
-            save_figure(figure, part)
+            save_figure(figure, part, few_colours=few_colours)
     except (ValueError, ArithmeticError, OSError, ImportError) as error:
         # A fit may have taken hours: it is not thrown away for a picture.
         reason = str(error)

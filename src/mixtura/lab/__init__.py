@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
+from numbers import Integral
 
-from mixtura.lab.experiment import Experiment, Report
+from mixtura.lab.experiment import Experiment, Report, Told
 from mixtura.solvers.clock import at_once
 
 __all__ = ["EXPERIMENTS", "Report", "run"]
@@ -24,7 +25,7 @@ EXPERIMENTS = {
 
 def experiment(name: str) -> Experiment:
     """The experiment of this name; ValueError where there is none."""
-    if name not in EXPERIMENTS:
+    if not isinstance(name, str) or name not in EXPERIMENTS:
         raise ValueError(f"experiment {name!r}: choose from {', '.join(EXPERIMENTS)}")
     module, constant = EXPERIMENTS[name]
     found: Experiment = getattr(import_module(f"mixtura.lab.{module}"), constant)
@@ -32,7 +33,7 @@ def experiment(name: str) -> Experiment:
 
 
 @at_once()
-def run(name: str, *, seed: int = 0, **settings: int) -> Report:
+def run(name: str, *, seed: int = 0, told: Told | None = None, **settings: int) -> Report:
     """Run an experiment.
 
     Parameters
@@ -41,6 +42,8 @@ def run(name: str, *, seed: int = 0, **settings: int) -> Report:
         One of `EXPERIMENTS`.
     seed : int, default 0
         The same seed, the same tables.
+    told : callable or None, default None
+        Is called with how many of all pieces of work are done, and how many there are.
     **settings : int
         Sizes of the experiment, as its page says: smaller ones are quicker. Rows are 20 or more.
 
@@ -69,10 +72,19 @@ def run(name: str, *, seed: int = 0, **settings: int) -> Report:
         if setting not in asked.settings:
             known = ", ".join(asked.settings)
             raise ValueError(f"{name} has no setting {setting!r}: it has {known}")
-        if not isinstance(value, int) or value < 1:
+        if not _is_whole(value) or value < 1:
             raise ValueError(f"{setting}={value!r}: a size is a whole number from 1")
         if setting == "n" and value < LEAST:
             raise ValueError(f"n={value}: the experiments are of {LEAST} rows or more")
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed={seed}: a seed is a whole number from 0 to 2**32 - 1")
-    return Report(name, asked, asked.run(seed, **{**asked.settings, **settings}))
+    if not _is_whole(seed) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed!r}: a seed is a whole number from 0 to 2**32 - 1")
+    sizes = {setting: int(value) for setting, value in {**asked.settings, **settings}.items()}
+    return Report(name, asked, asked.run(int(seed), told or _nobody, **sizes))
+
+
+def _nobody(done: int, total: int) -> None:
+    """Where nobody is to be told."""
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)

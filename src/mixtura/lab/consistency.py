@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.lab.experiment import Experiment, Findings, Numbers
+from mixtura.lab.experiment import Experiment, Findings, Numbers, Told
 from mixtura.lab.unit_gaussians import climbed, population
 from mixtura.records import Array
+from mixtura.report.digits import counted
 from mixtura.report.frame import LABEL, blank, headed
 from mixtura.report.palette import colours
 from mixtura.report.panels import INK, quiet
@@ -30,12 +31,12 @@ HALF, SIZES, MORE = 1.0, (100, 300, 1000, 3000, 10_000), 5
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
-def run(seed: int, *, tables: int) -> Findings:
+def run(seed: int, told: Told, *, tables: int) -> Findings:
     """`tables` of each size."""
     rng = np.random.default_rng(seed)
     predicted = _predicted()
     rows: list[tuple[float, ...]] = []
-    for n in SIZES:
+    for done, n in enumerate(SIZES, 1):
         two, free = np.array([_errors(n, rng) for _ in range(tables)]).T
         one = np.array([_symmetric(rng.normal(size=n)) for _ in range(MORE * tables)])
         rows.append(
@@ -48,10 +49,11 @@ def run(seed: int, *, tables: int) -> Findings:
                 float(0.977 * n**-0.25),
             )
         )
+        told(done, len(SIZES))
     table = Numbers(
-        f"Means -1 and 1, {tables} tables of each size: root mean square error of a mean, known "
-        f"variances and everything free; and two fitted to one, {MORE * tables} tables: median of "
-        "half their distance where it is not 0",
+        f"Means -1 and 1, {counted(tables, 'table')} of each size: root mean square error of a "
+        f"mean, known variances and everything free; and two fitted to one, {MORE * tables} "
+        "tables: median of half their distance where it is not 0",
         ("rows", "known", "information", "all free", "one too many", ".977 / n^(1/4)"),
         tuple(rows),
     )

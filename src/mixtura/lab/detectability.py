@@ -10,42 +10,45 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import eigsh
 
 from mixtura.estimators.block_model import BlockModel
-from mixtura.lab.experiment import Experiment, Findings, Numbers
+from mixtura.lab.experiment import Experiment, Findings, Numbers, Told
 from mixtura.records import AnyArray
+from mixtura.report.digits import counted
 from mixtura.report.frame import LABEL, blank, headed
 from mixtura.report.palette import colours
 from mixtura.report.panels import INK, quiet
 
 THEOREM = (
-    "Two equal blocks of nodes with c_in and c_out neighbours in their own and the other one, c on "
-    "average, can be told better than by chance only where |c_in - c_out| > 2 sqrt(c), and there "
-    "belief propagation tells them (Decelle, Krzakala, Moore & Zdeborova 2011, Physical Review E "
-    "84). Both halves are proved: Mossel, Neeman & Sly 2015, Probability Theory and Related Fields "
-    "162, and 2018, Combinatorica 38; Massoulie 2014, STOC."
+    "Two equal blocks of nodes with c_in / 2 and c_out / 2 neighbours in their own and the other "
+    "one, c in all, can be told better than by chance only where |c_in - c_out| > 2 sqrt(c), and "
+    "there belief propagation tells them (Decelle, Krzakala, Moore & Zdeborova 2011, Physical "
+    "Review E 84). Both halves are proved: Mossel, Neeman & Sly 2015, Probability Theory and "
+    "Related Fields 162, and 2018, Combinatorica 38; Massoulie 2014, STOC."
 )
 DEGREE, SIGNALS = 4.0, (0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6)
 WAYS = ("belief propagation", "adjacency's spectrum")
 
 
-def run(seed: int, *, n: int, networks: int) -> Findings:
+def run(seed: int, told: Told, *, n: int, networks: int) -> Findings:
     """`networks` of n nodes for each signal |c_in - c_out| / (2 sqrt(c))."""
     rng = np.random.default_rng(seed)
     rows = []
-    for signal in SIGNALS:
+    for done, signal in enumerate(SIGNALS, 1):
         met = []
         for _ in range(networks):
             A = planted(n, signal, rng)
             met.append([overlap(believed(A)), overlap(_spectral(A))])
         found, spectral = np.array(met).T
-        told = found.mean(), found.min(), found.max(), spectral.mean()
-        rows.append((signal, *map(float, told)))
+        overlaps = found.mean(), found.min(), found.max(), spectral.mean()
+        rows.append((signal, *map(float, overlaps)))
+        told(done, len(SIGNALS))
     table = Numbers(
-        f"Overlap with the planted blocks, 0 by chance and 1 where all nodes are right: {networks} "
-        f"networks of {n} nodes, {DEGREE:g} neighbours on average; nothing but K = 2 is known",
+        "Overlap with the planted blocks, 0 by chance and 1 where all nodes are right: "
+        f"{counted(networks, 'network')} of {n} nodes, {DEGREE:g} neighbours on average; nothing "
+        "but K = 2 is known",
         ("signal", WAYS[0], "least", "most", WAYS[1]),
         tuple(rows),
     )
-    size = f"{networks} networks of {n:,} nodes with {DEGREE:g} neighbours on average"
+    size = f"{counted(networks, 'network')} of {n:,} nodes with {DEGREE:g} neighbours on average"
     return Findings((table,), lambda: _figure(rows, size))
 
 

@@ -11,6 +11,9 @@ from mixtura.report.digits import counted
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Is told how many of all pieces of work are done.
+Told = Callable[[int, int], None]
+
 
 @dataclass(frozen=True)
 class Numbers:
@@ -38,7 +41,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Experiment:
-    """title, theorem (what is known, with its source), and what runs it with a seed.
+    """title, theorem (what is known, with its source), and what runs it with a seed and a `Told`.
 
     `settings` are the sizes that `run` takes besides, and their defaults.
     """

@@ -12,8 +12,9 @@ from matplotlib.patches import Ellipse
 
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.shortcuts import StudentMixture
-from mixtura.lab.experiment import Experiment, Findings, Numbers
+from mixtura.lab.experiment import Experiment, Findings, Numbers, Told
 from mixtura.records import Array
+from mixtura.report.digits import counted
 from mixtura.report.frame import LABEL, blank, headed
 from mixtura.report.palette import colours
 from mixtura.report.panels import INK, QUIET, quiet
@@ -28,13 +29,15 @@ SHARES = (0.0, 0.01, 0.02, 0.05, 0.1)
 # Two columns; outliers lie in a square of so much either way.
 MEANS, WIDE = np.array([[-2.5, 0.0], [2.5, 0.0]]), 30.0
 WAYS = ("Gaussian", "Student's t")
+# How far the figure's first two axes reach.
+FAR, NEAR = 45.0, 7.0
 
 
-def run(seed: int, *, n: int, tables: int) -> Findings:
+def run(seed: int, told: Told, *, n: int, tables: int) -> Findings:
     """n rows of the two Gaussians and outliers besides, `tables` for each share of them."""
     rng = np.random.default_rng(seed)
     rows, shown = [], None
-    for share in SHARES:
+    for done, share in enumerate(SHARES, 1):
         errors = []
         for _ in range(tables):
             X = _drawn(n, share, rng)
@@ -44,9 +47,10 @@ def run(seed: int, *, n: int, tables: int) -> Findings:
                 shown = X, fitted
         lost = np.mean(np.array(errors) > 2.5, axis=0)
         rows.append((share, *np.median(errors, axis=0).tolist(), *lost.tolist()))
+        told(done, len(SHARES))
     table = Numbers(
-        f"Error of the means, in standard deviations: the median of {tables} tables of {n} rows "
-        "and outliers; and the share in which a group is lost, its mean 2.5 or more away",
+        f"Error of the means, in standard deviations: the median of {counted(tables, 'table')} of "
+        f"{n} rows and outliers; and the share in which a group is lost, its mean 2.5 or more away",
         ("outliers", *WAYS, *(f"lost, {way}" for way in WAYS)),
         tuple(rows),
     )
@@ -76,19 +80,21 @@ def _error(means: Array) -> float:
 
 
 def _figure(rows: list[tuple[float, ...]], X: Array, fitted: tuple[Any, Any]) -> Figure:
-    figure = blank(9.6, 4.2)
-    left, right = figure.subplots(1, 2)
-    quiet(left, 9, 6)
-    left.plot(*X.T, ".", color=QUIET, ms=3, alpha=0.6)
-    for mixture, colour, name in zip(fitted, colours(2), WAYS, strict=True):
-        _ellipses(left, mixture, colour)
-        left.plot([], [], color=colour, label=name)
-    left.plot(*MEANS.T, "o", mfc="white", mec=INK, ms=6)
-    left.set_xlim(-24, 24)
-    left.set_ylim(-18, 18)
-    left.set_aspect("equal")
-    left.legend(frameon=False, fontsize=9, loc="upper right")
+    figure = blank(9.6, 3.85)
+    whole, close, right = figure.subplots(1, 3)
+    for ax, reach in ((whole, FAR), (close, NEAR)):
+        quiet(ax, 9, 6)
+        ax.plot(*X.T, ".", color=QUIET, ms=3, alpha=0.6)
+        for mixture, colour in zip(fitted, colours(2), strict=True):
+            _ellipses(ax, mixture, colour)
+        ax.set_xlim(-reach, reach)
+        ax.set_ylim(-reach, reach)
+        ax.set_aspect("equal")
+    close.plot(*MEANS.T, "o", mfc="white", mec=INK, ms=6)
+    whole.set_xlabel("all rows", **LABEL)
+    close.set_xlabel("the two groups", **LABEL)
     quiet(right, 9, 6)
+    right.set_box_aspect(1.0)
     shares = [100 * row[0] for row in rows]
     for at, (way, colour) in enumerate(zip(WAYS, colours(2), strict=True), 1):
         right.plot(shares, [row[at] for row in rows], "o-", color=colour, lw=1.8, label=way)
@@ -100,7 +106,7 @@ def _figure(rows: list[tuple[float, ...]], X: Array, fitted: tuple[Any, Any]) ->
         figure,
         "A few outliers take a Gaussian for themselves",
         [
-            "Left: a table with 5 outliers for 100 rows, most of them outside; ellipses at two "
+            f"Left: a table with {100 * SHARES[-2]:g} outliers for 100 rows; ellipses at two "
             "standard deviations, white dots the truth. Right: medians over tables."
         ],
     )

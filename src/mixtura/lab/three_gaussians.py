@@ -6,13 +6,15 @@ import math
 import warnings
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.cluster import kmeans_plusplus
 
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.lab.experiment import Experiment, Findings, Numbers
+from mixtura.lab.experiment import Experiment, Findings, Numbers, Told
 from mixtura.lab.unit_gaussians import climbed, population
 from mixtura.records import Array
+from mixtura.report.digits import counted
 from mixtura.report.frame import LABEL, blank, headed
 from mixtura.report.palette import colours
 from mixtura.report.panels import HAIR, INK, quiet
@@ -29,14 +31,20 @@ TRAPS = ((4.0, 5.0), (5.0, 10.0), (10.0, 10.0))
 # Clumps of three Gaussians, and how far they are from each other.
 CLUMP, APART, ROWS = (-4.0, 4.0, 40.0), 1000.0, 60
 NUMBERS = (3, 6, 9, 12)
-WAYS = ("random rows", "k-means++", "mixtura's default")
+WAYS = ("random rows", "k-means++", "greedy k-means++", "mixtura's default")
+# Marks of means that are one are so far above each other.
+STACKED = 0.012
 
 
-def run(seed: int, *, starts: int, tables: int) -> Findings:
+def run(seed: int, told: Told, *, starts: int, tables: int) -> Findings:
     """`starts` of plain EM, and `tables` fitted by default, for each number of components."""
     traps = [_trap(R, g) for R, g in TRAPS]
-    shares = [(M, *_shares(M, starts, tables, np.random.default_rng([seed, M]))) for M in NUMBERS]
-    told = (
+    shares = []
+    for done, M in enumerate(NUMBERS, 1):
+        rng = np.random.default_rng([seed, M])
+        shares.append((M, *_shares(M, starts, tables, rng)))
+        told(done, len(NUMBERS))
+    found = (
         Numbers(
             "Population of means -R, R, gR; EM from (0, gR - 1, gR + 1): where it ends, and what "
             "it misses per row beside R^2 / 3 - ln(2) / 3",
@@ -45,20 +53,21 @@ def run(seed: int, *, starts: int, tables: int) -> Findings:
         ),
         Numbers(
             f"Share that finds all means, clumps of three, {ROWS} rows a component: plain EM of "
-            f"known variances from {starts} starts of each kind, and default fits of {tables} "
-            "tables with everything free",
+            f"known variances from {counted(starts, 'start')} of each kind, and default fits of "
+            f"{counted(tables, 'table')} with everything free",
             ("components", *WAYS),
             tuple(shares),
         ),
     )
-    return Findings(told, lambda: _figure(shares))
+    return Findings(found, lambda: _figure(shares))
 
 
 def _trap(R: float, g: float) -> tuple[float, float, str, float, float]:
     X, w = population(-R, R, g * R)
     end = _trapped(X, w, R, g)
     best = climbed(X, np.array([[-R], [R], [g * R]]), sample_weight=w)
-    ends = ", ".join(f"{m:.2f}" for m in end.params.means[:, 0])
+    # No zero with a minus sign.
+    ends = ", ".join(f"{round(m, 2) + 0.0:.2f}" for m in end.params.means[:, 0].tolist())
     missed = best.objective - end.objective
     return R, g, ends, float(missed), R * R / 3.0 - math.log(2.0) / 3.0
 
@@ -76,17 +85,20 @@ def _shares(M: int, starts: int, tables: int, rng: np.random.Generator) -> tuple
         if index % max(starts // tables, 1) == 0:
             X = (np.repeat(truth, ROWS) + rng.normal(size=ROWS * M))[:, None]
         rows = X[rng.choice(len(X), M, replace=False)]
-        spread = kmeans_plusplus(X, M, random_state=int(rng.integers(2**31)))[0]
-        for way, means in zip(WAYS, (rows, spread), strict=False):
+        drawn = int(rng.integers(2**31))
+        # scikit-learn draws several rows a step and keeps the best, unless told not to.
+        spread = kmeans_plusplus(X, M, random_state=drawn, n_local_trials=1)[0]
+        greedy = kmeans_plusplus(X, M, random_state=drawn)[0]
+        for way, means in zip(WAYS, (rows, spread, greedy), strict=False):
             found[way] += _all_found(truth, climbed(X, means, tol=1e-6).params.means)
     for index in range(tables):
         X = (np.repeat(truth, ROWS) + rng.normal(size=ROWS * M))[:, None]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fitted = GaussianMixture(M, random_state=index).fit(X)
-        found[WAYS[2]] += _all_found(truth, fitted.means_)
-    over = dict(zip(WAYS, (starts, starts, tables), strict=True))
-    return tuple(found[way] / over[way] for way in WAYS)
+        found[WAYS[-1]] += _all_found(truth, fitted.means_)
+    over = {WAYS[-1]: tables}
+    return tuple(found[way] / over.get(way, starts) for way in WAYS)
 
 
 def _all_found(truth: Array, means: Array) -> bool:
@@ -97,36 +109,48 @@ def _all_found(truth: Array, means: Array) -> bool:
 def _figure(shares: list[tuple[float, ...]]) -> Figure:
     figure = blank(9.6, 4.2)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1.0))
-    R, g = TRAPS[0]
-    X, w = population(-R, R, g * R)
-    width = X[1, 0] - X[0, 0]
-    end = _trapped(X, w, R, g)
-    quiet(left, 9, 6)
-    left.fill_between(X[:, 0], w / width, color=HAIR, lw=0, label="truth")
-    y = X[:, 0]
-    fitted = np.mean([np.exp(-0.5 * (y - m) ** 2) for m in end.params.means[:, 0]], axis=0)
-    left.plot(y, fitted / math.sqrt(2 * math.pi), color=INK, lw=1.4, label="where EM ends")
-    for k, m in enumerate(end.params.means[:, 0]):
-        left.plot(m, 0.0, "^", color=colours(3)[k], ms=8, clip_on=False, zorder=3)
-    left.set_ylim(0, None)
-    left.set_xlabel(f"means -{R:g}, {R:g} and {g * R:g}", **LABEL)
-    left.set_ylabel("density", **LABEL)
-    left.legend(frameon=False, fontsize=9)
+    _ended(left)
     quiet(right, 9, 6)
     numbers = [row[0] for row in shares]
-    for at, (way, colour) in enumerate(zip(WAYS, colours(3), strict=True), 1):
-        right.plot(numbers, [row[at] for row in shares], "o-", color=colour, lw=1.8, label=way)
+    for at, (way, colour) in enumerate(zip(WAYS, colours(len(WAYS)), strict=True), 1):
+        # What lies above the others is a ring that lets them be seen.
+        ring = {"ms": 11, "mfc": "none", "mew": 1.8} if way == WAYS[-1] else {"ms": 6}
+        right.plot(
+            numbers, [row[at] for row in shares], "o-", color=colour, lw=1.8, label=way, **ring
+        )
     right.set_xticks(numbers)
-    right.set_ylim(-0.03, 1.05)
+    right.set_ylim(-0.03, 1.08)
     right.set_xlabel("components", **LABEL)
     right.set_ylabel("share that finds all means", **LABEL)
-    right.legend(frameon=False, fontsize=9)
+    right.legend(frameon=False, fontsize=9, loc="center right", bbox_to_anchor=(1.0, 0.36))
     headed(
         figure,
         "Three Gaussians: plain EM ends in the wrong place, the default search does not",
-        ["Left: triangles are the means of the trap. Right: starts of plain EM, and default fits."],
+        [
+            "Left: each triangle is a mean of the trap, two of them on one group. Right: starts of "
+            "plain EM, and default fits."
+        ],
     )
     return figure
+
+
+def _ended(ax: Axes) -> None:
+    """The truth, and the mixture of the first trap."""
+    R, g = TRAPS[0]
+    X, w = population(-R, R, g * R)
+    y = X[:, 0]
+    means = _trapped(X, w, R, g).params.means[:, 0]
+    quiet(ax, 9, 6)
+    ax.fill_between(y, w / (y[1] - y[0]), color=HAIR, lw=0, label="truth")
+    fitted = np.mean([np.exp(-0.5 * (y - m) ** 2) for m in means], axis=0)
+    ax.plot(y, fitted / math.sqrt(2 * math.pi), color=INK, lw=1.4, label="where EM ends")
+    for k, m in enumerate(means):
+        beneath = sum(abs(m - other) < 1.0 for other in means[:k])
+        ax.plot(m, STACKED * beneath, "^", color=colours(2)[1], ms=8, clip_on=False, zorder=3)
+    ax.set_ylim(0, None)
+    ax.set_xlabel(f"means -{R:g}, {R:g} and {g * R:g}", **LABEL)
+    ax.set_ylabel("density", **LABEL)
+    ax.legend(frameon=False, fontsize=9)
 
 
 THREE_GAUSSIANS = Experiment(

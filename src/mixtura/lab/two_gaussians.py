@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from mixtura.lab.experiment import Experiment, Findings, Numbers
+from mixtura.lab.experiment import Experiment, Findings, Numbers, Told
 from mixtura.lab.unit_gaussians import climbed, population
 from mixtura.records import Array
 from mixtura.report.frame import LABEL, blank, headed
-from mixtura.report.panels import INK, quiet
+from mixtura.report.palette import SAFE, heat
+from mixtura.report.panels import INK, QUIET, quiet
 
 THEOREM = (
     "Of two Gaussians of equal weight and known covariance EM finds the means from every start but "
@@ -22,14 +25,20 @@ SEPARATIONS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 TRUTH, AROUND = np.array([1.0, 0.0]), 3.0
 # Steps that a start has. On the hyperplane only rounding leads away, and takes longer.
 STEPS = 50
+# Errors below this are rounding.
+FINEST = 1e-13
 
 
-def run(seed: int, *, n: int, grid: int) -> Findings:
+def run(seed: int, told: Told, *, n: int, grid: int) -> Findings:
     """n rows, half of them mirror images of the others, and grid x grid starts."""
     rows = [(mu, *_population(mu)) for mu in SEPARATIONS]
     X = _drawn(n, seed)
     axis = np.linspace(-AROUND, AROUND, grid)
-    steps = np.array([[_steps(X, np.array([x, y])) for x in axis] for y in axis])
+    lines = []
+    for done, y in enumerate(axis, 1):
+        lines.append([_steps(X, np.array([x, y])) for x in axis])
+        told(done, grid)
+    steps = np.array(lines)
     across = axis == 0.0
     off = steps[:, ~across]
     tables = (
@@ -98,37 +107,58 @@ def _steps(X: Array, half: Array) -> int:
 def _figure(axis: Array, steps: Array, curves: dict[float, Array]) -> Figure:
     figure = blank(9.6, 4.6)
     left, right = figure.subplots(1, 2)
-    shown = np.where(steps < 0, np.nan, steps)
-    drawn = left.pcolormesh(axis, axis, shown, cmap="viridis_r", shading="nearest", rasterized=True)
-    left.set_facecolor(INK)
-    bar = figure.colorbar(drawn, ax=left, shrink=0.9)
-    bar.set_label("steps of EM", **{**LABEL, "fontsize": 9})
-    bar.outline.set_visible(False)
-    for sign in (-1, 1):
-        left.plot(*(sign * TRUTH), "o", mfc="white", mec=INK, ms=7)
-    left.set_aspect("equal")
-    left.set_xlabel("half the difference of the first means, column 1", **LABEL)
-    left.set_ylabel("column 2", **LABEL)
+    _map(figure, left, axis, steps)
     quiet(right, 9, 6)
-    for mu, errors in curves.items():
-        kept = errors > 1e-13
-        right.semilogy(np.arange(1, 42)[kept], errors[kept], lw=1.8, label=f"{mu:g}")
-    right.axhline(0.01, color=INK, lw=0.8, ls="--")
-    right.axvline(10, color=INK, lw=0.8, ls="--")
-    right.set_ylim(1e-13, 10)
-    right.set_xlabel("steps of EM from infinity", **LABEL)
+    shades = np.linspace(0.35, 1.0, len(curves))
+    for shade, (mu, errors) in zip(shades, curves.items(), strict=True):
+        kept = errors > FINEST
+        at = np.arange(1, len(errors) + 1)[kept]
+        right.semilogy(at, errors[kept], color=heat(shade), lw=2.0)
+        right.annotate(
+            f"{mu:g}",
+            (at[-1], errors[kept][-1]),
+            (5, 0),
+            textcoords="offset points",
+            color=INK,
+            fontsize=9,
+            va="center",
+        )
+    right.axhline(0.01, color=QUIET, lw=0.8, ls="--")
+    right.axvline(10, color=QUIET, lw=0.8, ls="--")
+    right.set_xlim(0, 46)
+    right.set_ylim(FINEST / 5, 10)
+    right.set_xlabel("steps of EM from infinitely far", **LABEL)
     right.set_ylabel("relative error of the means", **LABEL)
-    made = right.legend(title="distance / 2", frameon=False, fontsize=8, title_fontsize=8)
-    made.get_title().set_color(INK)
     headed(
         figure,
         "Two Gaussians: EM finds them from everywhere but a hyperplane",
         [
-            "Left: starts on rows, by the steps that they take; black where 50 do not suffice; "
-            "white dots are the truth. Right: the population; dashed, ten steps and one percent."
+            f"Left: starts on rows; orange where {STEPS} steps do not suffice, white dots are the "
+            "truth.",
+            "Right: the population, numbers are half the distance of the means, in standard "
+            "deviations; dashed, ten steps and one percent.",
         ],
     )
     return figure
+
+
+def _map(figure: Figure, ax: Axes, axis: Array, steps: Array) -> None:
+    """Each start's steps; those that find nothing in a colour of their own."""
+    quiet(ax, 9, 6)
+    ax.grid(False)
+    shades = LinearSegmentedColormap.from_list("steps", [heat(share) for share in (0.06, 0.5, 1.0)])
+    cmap = shades.with_extremes(bad=SAFE[1])
+    shown = np.ma.masked_less(steps, 0)
+    drawn = ax.pcolormesh(axis, axis, shown, cmap=cmap, shading="nearest", rasterized=True)
+    bar = figure.colorbar(drawn, ax=ax, shrink=0.9)
+    bar.set_label("steps of EM", **{**LABEL, "fontsize": 9})
+    bar.ax.tick_params(colors=QUIET, labelsize=9, length=3, width=0.8)
+    bar.outline.set_visible(False)
+    for sign in (-1, 1):
+        ax.plot(*(sign * TRUTH), "o", mfc="white", mec=INK, ms=7)
+    ax.set_aspect("equal")
+    ax.set_xlabel("half the difference of the first means, column 1", **LABEL)
+    ax.set_ylabel("column 2", **LABEL)
 
 
 TWO_GAUSSIANS = Experiment("Two Gaussians have one optimum", THEOREM, run, {"n": 1000, "grid": 41})

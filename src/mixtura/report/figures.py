@@ -5,6 +5,7 @@ Figures are made with the object-oriented interface: no display, no global state
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -89,8 +91,10 @@ def draw(
         return _pairs(view, points, heading)
 
 
-def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
+def save_figure(figure: Figure, path: str | os.PathLike[str], *, few_colours: bool = False) -> None:
     """Write `figure` to `path` as PNG, SVG or PDF, by the suffix; all of the file or none of it.
+
+    A PNG of `few_colours` has at most 64 of them, which makes a file of lines a third as long.
 
     Raises ValueError for any other suffix and FileNotFoundError if the folder does not exist.
     """
@@ -102,7 +106,20 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
     if not target.parent.is_dir():
         raise FileNotFoundError(f"no folder {str(target.parent)!r} to put {target.name!r} in")
     with atomic(target) as part, open(part, "wb") as file, _quiet_about_glyphs():
-        figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=FORMATS[suffix])
+        if few_colours and suffix == ".png":
+            _save_few_colours(figure, file)
+        else:
+            figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=FORMATS[suffix])
+
+
+def _save_few_colours(figure: Figure, file: IO[bytes]) -> None:
+    # Matplotlib itself needs Pillow.
+    from PIL import Image
+
+    whole = io.BytesIO()
+    figure.savefig(whole, format="png", dpi=DPI)
+    few = Image.open(whole).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    few.save(file, "PNG", optimize=True, dpi=(DPI, DPI))
 
 
 @contextmanager
