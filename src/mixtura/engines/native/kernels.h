@@ -344,6 +344,7 @@ struct mixtura_shares {
 };
 
 struct mixtura_lost; /* in lost.h */
+struct mixtura_placing; /* in placing.h */
 struct mixtura_seeding; /* in seeding.h */
 
 /* Kernels that are given one record, and what it is: a new one is a line here. */
@@ -352,6 +353,8 @@ struct mixtura_seeding; /* in seeding.h */
     X(draw, const struct mixtura_draw) \
     X(gaps, const struct mixtura_gaps) \
     X(lost, const struct mixtura_lost) \
+    X(placed, struct mixtura_placing) \
+    X(sloped, struct mixtura_placing) \
     X(seeding, const struct mixtura_seeding) \
     X(chain, const struct mixtura_chain) \
     X(stretches, struct mixtura_stretches) \

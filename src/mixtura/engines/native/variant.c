@@ -15,6 +15,7 @@
 #include "merging.h"
 #include "partial.h"
 #include "partition.h"
+#include "placing.h"
 #include "prune.h"
 #include "sample.h"
 #include "seeding.h"
