@@ -84,7 +84,9 @@ class Charted:
         """
         params, summary = self.centre.params, self.centre.summary
         lost = self.sweep.information_lost(params, least)
-        return self.chart.observed(summary, params, lost) / summary.weight
+        found = self.chart.observed(summary, params, lost)
+        found /= summary.weight
+        return found
 
 
 def evaluated(
