@@ -1,7 +1,7 @@
 """The chart of a mixture of full covariances, its points and slopes worked out in C.
 
-A gradient solver asks for both beside every pass, and of few columns the interpreter would take
-as long as the rows do. The mathematics is that of `models/chart.py` and `families/gaussian/chart.py`.
+A gradient solver asks for both beside every pass, where the interpreter is slow. The mathematics is
+that of `models/chart.py` and `families/gaussian/chart.py`.
 """
 
 from __future__ import annotations
