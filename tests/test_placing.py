@@ -102,6 +102,6 @@ def test_a_point_that_is_no_number_is_none() -> None:
         assert evaluated(here.model, here.sweep, lambda free=free: here.chart.params(free)) is None
 
 
-@pytest.mark.parametrize(("name", "d"), [("full", COLUMNS + 1), ("diag", 2), ("VVE", 2)])
+@pytest.mark.parametrize(("name", "d"), [("full", COLUMNS + 1), ("diag", 2), ("EVV", 2)])
 def test_other_charts_are_left_as_they_are(name: str, d: int) -> None:
     assert not isinstance(charted(d, 2, name).chart, PlacingChart)
