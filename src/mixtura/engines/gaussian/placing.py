@@ -80,8 +80,8 @@ class PlacingChart(Chart):
         return MixtureParams(weights, GaussianParams(means, root, whiten, log_norm, self.form))
 
     def gradient(self, summary: Summary, params: MixtureParams) -> Array:
-        (K, d), stats, prior = self.shape, summary.statistics, self.chart.prior
-        whiten = params.components.whiten
+        (K, d), prior, whiten = self.shape, self.chart.prior, params.components.whiten
+        stats: Any = summary.statistics
         counts = self.chart.family.counts(stats) + prior.weight_rows
         rows, second = prior.with_rows(whiten, stats.counts, stats.second, d)
         asked, found = self._asked, np.empty(self.size)

@@ -343,9 +343,7 @@ struct mixtura_shares {
     int64_t n, ld, K;
 };
 
-struct mixtura_lost; /* in lost.h */
-struct mixtura_placing; /* in placing.h */
-struct mixtura_seeding; /* in seeding.h */
+struct mixtura_lost; struct mixtura_placing; struct mixtura_seeding; /* in files of their own */
 
 /* Kernels that are given one record, and what it is: a new one is a line here. */
 #define MIXTURA_KERNELS(X) \
