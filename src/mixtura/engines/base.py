@@ -14,7 +14,7 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.refits import Refits, Refitted, Removals, Removed, Swap
 from mixtura.models.base import Labelled, Model
-from mixtura.records import NO_SHARE, AnyArray, Array, Chunk, Params, Summary
+from mixtura.records import NO_SHARE, AnyArray, Array, Chart, Chunk, Params, Summary
 
 # A table of at most this many numbers is climbed several steps at a time: convergence is then
 # judged less often, and an engine may run the steps without coming back to the interpreter.
@@ -113,6 +113,10 @@ class Sweep(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has no kernel for the information")
 
+    def charted(self, chart: Chart) -> Chart:
+        """The same chart, its points and slopes worked out by a kernel where there is one."""
+        return chart
+
     def one_thread(self) -> AbstractContextManager[Any]:
         """Holds BLAS to one thread where its threads would be in the way of those of passes."""
         return nullcontext()
@@ -152,6 +156,9 @@ class SweepAround(Sweep):
 
     def information_lost(self, params: Any, least: float = NO_SHARE) -> Array:
         return self.inner.information_lost(params, least)
+
+    def charted(self, chart: Chart) -> Chart:
+        return self.inner.charted(chart)
 
     def one_thread(self) -> AbstractContextManager[Any]:
         return self.inner.one_thread()

@@ -47,7 +47,11 @@ def sample_rows(
     keys = sample.X
     if isinstance(sample, KnownRows) and sample.known is not None:
         keys = np.column_stack([sample.X, sample.known])
-    order = np.lexsort(keys.T[::-1])
+    order = np.argsort(keys[:, 0], kind="stable")
+    first = keys[order, 0]
+    if not (first[1:] > first[:-1]).all():
+        # By the other columns too; with gaps also where the first has some.
+        order = np.lexsort(keys.T[::-1])
     keys = keys[order]
     new = np.concatenate([[True], (keys[1:] != keys[:-1]).any(axis=1)])
     w = None if sample.sample_weight is None else sample.sample_weight[order]

@@ -74,9 +74,13 @@ class MixtureChart(Chart):
         total = float((self.family.counts(stats) + self.prior.weight_rows).sum())
         complete = self.components.complete(stats, self.prior)
         counts, across, own = self.components.lost(lost)
-        basis = self.weights.basis
-        weights, across = total * np.eye(self._cut) - basis.T @ counts @ basis, -basis.T @ across
-        return np.block([[weights, across], [across.T, complete - own]])
+        basis, cut = self.weights.basis, self._cut
+        found = np.empty((self.size, self.size))
+        found[:cut, :cut] = total * np.eye(cut) - basis.T @ counts @ basis
+        found[:cut, cut:] = -basis.T @ across
+        found[cut:, :cut] = found[:cut, cut:].T
+        np.subtract(complete, own, out=found[cut:, cut:])
+        return found
 
 
 def mixture_chart(

@@ -57,10 +57,11 @@ def auto(problem: Problem) -> Climb:
 
     1. Ten EM steps, more (to 25) until the ratios of the last gains differ by at most 0.05, and
        more while those ratios say that 25 will do. Where EM converges, nothing else runs.
-    2. Where the ratios are steady the curvature is looked at, in at most 12 passes (Lanczos). If
-       no direction rises, L-BFGS climbs the rest; along the axes of the whole information
-       (`sphered`) what is left after as many steps as there are free numbers, and 100, or where an
-       engine has that in one look, when as many passes as it is worth were made.
+    2. Where the ratios are steady, and `sphered` does not take over by 3, the curvature is looked
+       at, in at most 12 passes (Lanczos). If no direction rises, L-BFGS climbs the rest; along the
+       axes of the whole information (`sphered`) what is left after as many steps as there are free
+       numbers, and 100, or where an engine has that in one look, when as many passes as it is worth
+       were made.
     3. Otherwise SQUAREM takes 20 steps and half as many as were taken so far, EM five, and 2 is
        asked again. After 40 steps `sphered` takes over, wherever that is, where an engine has the
        whole information in one look at the rows and as many passes as that is worth were made,
@@ -88,19 +89,17 @@ def auto(problem: Problem) -> Climb:
             ran = leg(problem, em, ran, min(BETWEEN, left))
             continue
         spent = problem.sweep.passes - before
-        if calm and concave(problem, ran):
-            return quasi_newton(problem, ran, spent)
         decided = ran.iterations >= CHOSEN
         edge = decided and model.at_edge(ran.summary, ran.params)
+        led = decided and not edge and tries > 0
+        price = whole_price(problem, ran) if led else math.inf
+        # Where the information is asked for anyway nobody has to be told that the hill is concave.
+        asked = problem.sweep.passes - since >= price
+        if calm and not asked and concave(problem, ran):
+            return quasi_newton(problem, ran, spent)
         if edge and problem.on_way is not None:
             return replace(ran, reason=EDGE)
-        ready = (
-            decided
-            and not edge
-            and tries > 0
-            and problem.sweep.passes - since >= whole_price(problem, ran)
-        )
-        if ready:
+        if problem.sweep.passes - since >= price:
             tries -= 1
             try:
                 ran = informed(problem, ran, left)

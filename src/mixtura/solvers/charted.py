@@ -46,7 +46,7 @@ class Charted:
     @classmethod
     def around(cls, model: Model, sweep: SweepLike, params: Any, summary: Summary) -> Charted:
         """A new chart; `summary` is that of `params`, so no pass is spent."""
-        chart = model.chart(params)
+        chart = sweep.charted(model.chart(params))
         gradient = _gradient(model, chart, summary, params)
         value = objective_at(model, summary, params)
         centre = Point(np.zeros(chart.size), params, summary, value, gradient)
@@ -84,7 +84,9 @@ class Charted:
         """
         params, summary = self.centre.params, self.centre.summary
         lost = self.sweep.information_lost(params, least)
-        return self.chart.observed(summary, params, lost) / summary.weight
+        found = self.chart.observed(summary, params, lost)
+        found /= summary.weight
+        return found
 
 
 def evaluated(

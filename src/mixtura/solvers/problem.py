@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from mixtura.data.source import Source
 from mixtura.models.base import Labelled, Model
-from mixtura.records import Array, Chunk, Params, Summary
+from mixtura.records import Array, Chart, Chunk, Params, Summary
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.clock import NEVER, Clock
 
@@ -39,6 +39,8 @@ class SweepLike(Protocol):
     def information_price(self, params: Any, *, led: bool = False) -> float: ...
 
     def information_lost(self, params: Any, least: float = ...) -> Array: ...
+
+    def charted(self, chart: Chart) -> Chart: ...
 
     def one_thread(self) -> AbstractContextManager[Any]: ...
 

@@ -51,7 +51,10 @@ def turned(here: Charted, information: Array, least: float) -> Charted:
     of finite numbers only.
     """
     while True:
-        root, failed = dpotrf(information + least * np.eye(len(information)), lower=True)
+        # As LAPACK keeps it, so that it makes no further copy of a matrix that is symmetric.
+        raised = information.T.copy(order="F")
+        np.fill_diagonal(raised, raised.diagonal() + least)
+        root, failed = dpotrf(raised, lower=True, overwrite_a=True)
         if not failed:
             break
         least *= GROWTH

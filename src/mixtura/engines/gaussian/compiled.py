@@ -20,6 +20,7 @@ from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.gaussian import passes
 from mixtura.engines.gaussian.climbing import MStep, Sums, gaussian_em
 from mixtura.engines.gaussian.lost import information_lost, price
+from mixtura.engines.gaussian.placing import placing_chart
 from mixtura.engines.gaussian.pruning import Pruning, has_kernel, may_hide, may_prune, starved
 from mixtura.engines.gaussian.refitting import Refitting, swapped
 from mixtura.engines.gaussian.structured import MOST_COLUMNS
@@ -40,7 +41,7 @@ from mixtura.models.base import Labelled, Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.truncated import TruncatedStep
-from mixtura.records import NO_SHARE, AnyArray, Array, Chunk, Statistics, Summary
+from mixtura.records import NO_SHARE, AnyArray, Array, Chart, Chunk, Statistics, Summary
 
 # A chunk should take a thread about a millisecond, beside which calling it is nothing, and there
 # should be enough of them to share out evenly; an exponential costs as much as so many flops.
@@ -211,6 +212,9 @@ class CompiledSweep(Sweep):
         near = self._near(len(params.weights))
         rows = self.rows if near is None else near[0]
         return information_lost(rows, params, self.form.name, least, near=near is not None)
+
+    def charted(self, chart: Chart) -> Chart:
+        return placing_chart(chart)
 
     def one_thread(self) -> AbstractContextManager[Any]:
         return single_blas

@@ -23,7 +23,7 @@ _VECTOR = 8
 # Numbers at most of the tiles of one chunk, and of chunks at a time, of which there are at most so
 # many; rows that one should have and may have.
 _NUMBERS, _TOGETHER = 1 << 23, 1 << 22
-_CHUNKS, _ROWS, _MOST_ROWS = 4, 1024, 1 << 16
+_CHUNKS, _ROWS, _MOST_ROWS = 4, 4096, 1 << 16
 # Numbers at most of responsibilities that are held at a time.
 _SHARES = 1 << 21
 # What tells the price, in multiplications of the pass; measured. A row has a share in so many
@@ -102,10 +102,10 @@ def information_lost(
     total = sums[0]
     for part in sums[1:]:
         total += part
-    lower = total[..., :q].transpose(0, 2, 1, 3).reshape(K * q, K * q)
-    later = np.repeat(np.arange(K), q)
+    lower = total[..., :q]
+    lower[np.diag_indices(K)] *= 0.5
     # Tiles of a component and a later one are empty.
-    return np.where(later[:, None] >= later, lower, lower.T).reshape(K, q, K, q)
+    return (lower + lower.transpose(1, 0, 3, 2)).swapaxes(1, 2)
 
 
 def _padded(q: int) -> int:

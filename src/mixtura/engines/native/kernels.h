@@ -319,10 +319,12 @@ struct mixtura_shares {
     int64_t n, ld, K;
 };
 
-struct mixtura_partial; /* in partial.h */
-struct mixtura_removals; /* in removals.h */
-struct mixtura_lost; /* in lost.h */
-struct mixtura_seeding; /* in seeding.h */
+/* In files of their own. */
+struct mixtura_lost;
+struct mixtura_partial;
+struct mixtura_placing;
+struct mixtura_removals;
+struct mixtura_seeding;
 
 /* Kernels that are given one record, and what it is: a new one is a line here. */
 #define MIXTURA_KERNELS(X) \
@@ -331,6 +333,8 @@ struct mixtura_seeding; /* in seeding.h */
     X(draw, const struct mixtura_draw) \
     X(gaps, const struct mixtura_gaps) \
     X(lost, const struct mixtura_lost) \
+    X(placed, struct mixtura_placing) \
+    X(sloped, struct mixtura_placing) \
     X(seeding, const struct mixtura_seeding) \
     X(chain, const struct mixtura_chain) \
     X(stretches, struct mixtura_stretches) \

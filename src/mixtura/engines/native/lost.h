@@ -30,12 +30,10 @@ struct mixtura_lost {
 
 enum { LOST_ROWS = 64, LOST_HIGH = 6 };
 
-/* What component k hears of a row x, times `by`: q numbers, those behind them stay 0. */
-static void lost_told(const struct mixtura_lost *asked, int64_t k, const double *x, double by, double *y,
-                      double *out)
+/* What component k hears of a row x of d columns, times `by`: q numbers, those behind them stay 0. */
+INLINE void lost_told(const struct mixtura_model *m, int64_t d, int64_t form, int64_t k, const double *x,
+                      double by, double *y, double *out)
 {
-    const struct mixtura_model *m = asked->model;
-    int64_t d = asked->d, form = m->form;
     const double *mean = m->means + k * d;
     const double *root = m->whiten + (form == FORM_FULL ? k * d * d : form == FORM_DIAG ? k * d : 0);
     double length = -(double)d;
@@ -62,15 +60,26 @@ static void lost_told(const struct mixtura_lost *asked, int64_t k, const double 
             *out++ = by * (y[a] * y[b] - (a == b));
 }
 
-/* tile += sign sum over `many` rows of `high` numbers of f times one vector of g. */
+/* tile += sign sum over `many` rows of `high` numbers of f times one vector of g. Two rows at a time:
+ * a sum waits for its last addend. */
 INLINE void lost_strip(int high, double sign, const double *f, const double *g, int64_t width,
                        const int32_t *rows, int64_t many, double *tile)
 {
-    vec sums[LOST_HIGH];
+    vec sums[LOST_HIGH], others[LOST_HIGH];
     UNROLL
     for (int a = 0; a < high; a++)
-        sums[a] = splat(0.0);
-    for (int64_t i = 0; i < many; i++) {
+        sums[a] = others[a] = splat(0.0);
+    int64_t i = 0;
+    for (; i + 2 <= many; i += 2) {
+        vec right = load(g + rows[i] * width), beside = load(g + rows[i + 1] * width);
+        const double *left = f + rows[i] * width, *next = f + rows[i + 1] * width;
+        UNROLL
+        for (int a = 0; a < high; a++) {
+            sums[a] += left[a] * right;
+            others[a] += next[a] * beside;
+        }
+    }
+    if (i < many) {
         vec right = load(g + rows[i] * width);
         const double *left = f + rows[i] * width;
         UNROLL
@@ -79,7 +88,7 @@ INLINE void lost_strip(int high, double sign, const double *f, const double *g, 
     }
     UNROLL
     for (int a = 0; a < high; a++)
-        store(tile + a * width, load(tile + a * width) + sign * sums[a]);
+        store(tile + a * width, load(tile + a * width) + sign * (sums[a] + others[a]));
 }
 
 /* tile (q x width) += sign sum over rows of f g'. */
@@ -95,6 +104,17 @@ static void lost_tile(int64_t q, double sign, const double *f, const double *g, 
         for (; a < q; a++)
             lost_strip(1, sign, f + a, g + v, width, rows, many, tile + a * width + v);
     }
+}
+
+/* The same, with the commonest numbers of columns known to the compiler. */
+static void lost_hears(const struct mixtura_lost *asked, int64_t k, const double *x, double by, double *y,
+                       double *out)
+{
+    const struct mixtura_model *m = asked->model;
+    if (m->form == FORM_FULL && asked->d == 2)
+        lost_told(m, 2, FORM_FULL, k, x, by, y, out);
+    else
+        lost_told(m, asked->d, m->form, k, x, by, y, out);
 }
 
 static int64_t lost_bits(uint64_t mask, int32_t *rows)
@@ -118,7 +138,7 @@ static void lost_block(const struct mixtura_lost *asked, int64_t first, int64_t 
         for (int64_t k = 0; k < K; k++)
             if (shares[k] > asked->least) {
                 masks[k] |= (uint64_t)1 << i;
-                lost_told(asked, k, x, root * shares[k], y, told + (k * LOST_ROWS + i) * width);
+                lost_hears(asked, k, x, root * shares[k], y, told + (k * LOST_ROWS + i) * width);
             }
     }
     for (int64_t k = 0; k < K; k++) {
@@ -135,8 +155,8 @@ static void lost_block(const struct mixtura_lost *asked, int64_t first, int64_t 
         int64_t many = lost_bits(masks[k], rows);
         for (int64_t i = 0; i < many; i++) {
             double r = asked->shares[(first + rows[i]) * K + k], by = sqrt(fmax(1.0 - r, 0.0) / r);
-            for (int64_t a = 0; a < q; a++)
-                own[rows[i] * width + a] = by * f[rows[i] * width + a];
+            for (int64_t v = rows[i] * width; v < (rows[i] + 1) * width; v += VL)
+                store(own + v, by * load(f + v));
         }
         lost_tile(q, 1.0, own, own, width, rows, many, asked->lost + (k * K + k) * q * width);
     }

@@ -15,6 +15,7 @@
 #include "merging.h"
 #include "partial.h"
 #include "partition.h"
+#include "placing.h"
 #include "prune.h"
 #include "removals.h"
 #include "sample.h"

@@ -33,7 +33,9 @@ def complete(chart: Any, stats: GaussianStatistics, prior: CovariancePrior) -> A
     places = np.arange(cut, size).reshape(-1, 1, p)
     found[means, places], found[places, means] = across, across
     found[np.swapaxes(places, 1, 2), places] = roots
-    return _tied(chart, found / scales / scales[:, None])
+    found /= scales
+    found /= scales[:, None]
+    return _tied(chart, found)
 
 
 def _derivatives(correlates: bool, first: Array, second: Array) -> tuple[Array, Array]:
@@ -87,13 +89,17 @@ def lost(chart: Any, told: Array) -> tuple[Array, Array, Array]:
     """
     K, q = told.shape[:2]
     d = chart.centre.means.shape[1]
-    place = np.arange(K * q).reshape(K, q)
-    order = np.concatenate([place[:, 0], place[:, 1 : d + 1].ravel(), place[:, d + 1 :].ravel()])
-    found, cut = told.reshape(K * q, K * q)[np.ix_(order, order)], K * (d + 1)
+    found, cut = np.empty((K * q, K * q)), K * (d + 1)
+    for rows in (slice(0, 1), slice(1, d + 1), slice(d + 1, q)):
+        for columns in (slice(0, 1), slice(1, d + 1), slice(d + 1, q)):
+            tile = told[:, rows, :, columns]
+            place = found[K * rows.start : K * rows.stop, K * columns.start : K * columns.stop]
+            place.reshape(tile.shape)[...] = tile
     if chart.form.shared:
         found = _added(_added(found, cut, K).T, cut, K).T
     scales = np.concatenate([np.ones(K), _scales(chart)])
-    found = found / scales / scales[:, None]
+    found /= scales
+    found /= scales[:, None]
     counts, across, own = found[:K, :K], found[:K, K:], found[K:, K:]
     if chart.basis is not None:
         means = K * d
