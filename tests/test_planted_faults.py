@@ -91,10 +91,11 @@ def test_a_wrong_information_is_found(power: float, factor: float) -> None:
         check_family(family, X)
 
 
-def test_a_step_half_the_way_is_found() -> None:
+@pytest.mark.parametrize("part", [0.5, 0.95])
+def test_a_step_part_of_the_way_is_found(part: float) -> None:
     def half(self: Any, stats: Any, params: Any, prior: Any) -> Any:
         p = Geometric.maximize(self, stats, params, prior).p
-        return Odds(p if params is None else (p + params.p) / 2)
+        return Odds(p if params is None else part * p + (1.0 - part) * params.p)
 
     with pytest.raises(AssertionError, match="maximize: from where it ends, a step of"):
         check_family(type("Half", (Geometric,), {"maximize": half})(), X)
@@ -187,7 +188,7 @@ def _factorials(self: Any, X: AnyArray, params: Odds) -> Array:
     [
         ("means", lambda self, p: 1.0 / p.p, "means: of component 0 in column 0 it says"),
         ("variances", lambda self, p: (1.0 - p.p) / p.p, "variances: of component 0 in column 0"),
-        ("variances", lambda self, p: p.p[0], "variances: of 2 components it is of shape"),
+        ("variances", lambda self, p: p.p[0], r"variances of Planted returned .*\(2,\)"),
         (
             "sample",
             lambda self, labels, p, rng: np.repeat(rng.geometric(p.p[labels]) - 1.0, 2, axis=0)[
@@ -278,6 +279,13 @@ def test_draws_and_units_of_a_model_are_looked_at() -> None:
         check_model(wrong, rows, names["Rate"](start))
     with pytest.raises(AssertionError, match="information: in free number 0 the scores of draws"):
         check_model(low, rows, names["Rate"](start))
+    # Of all rows where it is to be of one.
+    low.told = float(len(rows))
+    for model in (low, type("Undrawn", (Drawn,), {"sample": Model.sample, "told": 80.0})()):
+        with pytest.raises(
+            AssertionError, match=r"in free number 0 near the top, .* tells 0\.0125"
+        ):
+            check_model(model, rows, names["Rate"](start))
 
 
 def test_parameters_that_leave_their_support_are_not_reported() -> None:

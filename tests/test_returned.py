@@ -235,6 +235,12 @@ def test_classes_of_ones_own_may_be_anything() -> None:
         ("means", lambda a: a.tolist(), "list"),
         ("variances", lambda a: a[0], r"of shape \(2,\)"),
         ("sample", lambda a: a[:, 0], "it must return a row for each of"),
+        ("settled", always(3), r"int 3: it must return what `super\(\)\.settled"),
+        ("settled", lambda s: replace(s, prior=None), "prior = None"),
+        ("settled", lambda s: replace(s, frames=()), "frames = tuple"),
+        ("refuse", always("rows are wrong"), "str 'rows are wrong'.* raise ValueError"),
+        ("frame", lambda a: a[:, 0], "a line for each row"),
+        ("start", always(0.5), "float 0.5: it must return a Rates"),
     ],
 )
 def test_a_familys_wrong_return_is_named(
@@ -304,6 +310,62 @@ def test_a_familys_record_says_where_parameters_live(record: Any, sentence: str)
     family = type("Nameless", (COUNTED["Counts"],), {"record": record})()
     with pytest.raises(WrongReturn, match=f"record of Nameless {sentence}"):
         mixtura.Mixture(family, 2).fit(COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("least", "0", "str '0': it must be a number"),
+        ("column_kind", "count", "str 'count': it must be one of 'density', 'counts'"),
+        ("least_rows", 0.5, "float 0.5: it must be a whole number"),
+        ("generalised", lambda self: True, "a method: it must be True or False"),
+    ],
+)
+def test_what_a_class_says_of_itself_is_read(name: str, value: Any, sentence: str) -> None:
+    family = type("Said", (COUNTED["Counts"],), {name: value})()
+    with pytest.raises(WrongReturn, match=f"^{name} of Said is {sentence}"):
+        mixtura.Mixture(family, 2).fit(COUNTS)
+    with pytest.raises(AssertionError, match=f"^{name} of Said is {sentence}"):
+        check_family(family, COUNTS)
+    if name in ("least_rows", "generalised"):
+        model = type("Said", (CENSORED["Censored"],), {name: value})()
+        with pytest.raises(WrongReturn, match=f"^{name} of Said is {sentence}"):
+            mixtura.fit(model, LAMPS)
+
+
+def test_cells_are_above_what_a_family_says() -> None:
+    family = type("Above", (COUNTED["Counts"],), {"least": 2.0})()
+    with pytest.raises(ValueError, match="'above' is for numbers above 2, and column 'x1' holds"):
+        mixtura.Mixture(family, 2).fit(COUNTS)
+    assert mixtura.Mixture(family, 2, random_state=0).fit(COUNTS + 3).converged_
+
+
+def test_an_m_step_that_blends_has_something_to_blend_with() -> None:
+    class Blended(COUNTED["Counts"]):  # type: ignore[misc]
+        generalised = True
+
+        def maximize(self, stats: Any, params: Any, prior: Any) -> Any:
+            return Rates(0.5 * params.rates + 0.5 * stats.sums / stats.counts[:, None])
+
+    check_family(Blended(), COUNTS)
+    for scale in (1.0, 1000.0):
+        settings: dict[str, Any] = {"random_state": 0, "tol": 1e-9}
+        found = mixtura.Mixture(Blended(), 2, **settings).fit(scale * COUNTS)
+        right = mixtura.Mixture(COUNTED["Counts"](), 2, **settings).fit(scale * COUNTS)
+        assert found.lower_bound_ == pytest.approx(right.lower_bound_, abs=1e-7 * scale)
+    lost = type("Lost", (Blended,), {"maximize": lambda self, s, p, prior: Rates(s.nothing)})
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        mixtura.Mixture(lost(), 2).fit(COUNTS)
+
+
+def test_first_parameters_of_another_shape_name_method_and_shape() -> None:
+    right, start = CENSORED["Censored"](), Rate(np.ones(2))
+    with pytest.raises(ValueError, match=r"^start: e_step of Censored fails .* of shape \(2,"):
+        mixtura.fit(right, LAMPS, start=start)
+    with pytest.raises(ValueError, match=r"^start: e_step of Wrong fails"):
+        mixtura.fit(wrong(CENSORED["Censored"], "start", always(start)), LAMPS)
+    with pytest.raises(ValueError, match=r"^params: e_step of Censored fails"):
+        check_model(right, LAMPS, start)
 
 
 def test_sums_that_are_lines_and_classes_for_objects_are_told() -> None:

@@ -227,7 +227,7 @@ class Transposed(Poisson):
     ("given", "error", "sentence"),
     [
         (Open(), AssertionError, "probabilities of open add up to 1.105"),
-        (Transposed(), AssertionError, r"it is of shape \(2, 120\), not \(120, 2\)"),
+        (Transposed(), AssertionError, r"\(2, 120\): it must return .* \(120, 2\)"),
         (Poisson, TypeError, "family: an object of a class of families"),
         ("poisson", TypeError, "got 'poisson'"),
     ],

@@ -182,6 +182,29 @@ def is_own(kind: type) -> bool:
     return kind.__module__.partition(".")[0] != "mixtura"
 
 
+def refuse_settings(one: Any, settings: Mapping[str, Setting]) -> None:
+    """What a user's class says of itself, by attribute, is of the kind that is read."""
+    for name, (right, must) in settings.items():
+        found = getattr(one, name)
+        if not right(found):
+            told = "a method" if callable(found) else shown(found)
+            raise WrongReturn(f"{name} of {type(one).__name__} is {told}: it must be {must}")
+
+
+def _truth(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_ | int) and value in (False, True)
+
+
+def _rows(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 1
+
+
+# (whether a value will do, what it must be).
+Setting = tuple[Callable[[Any], bool], str]
+TRUTH: Setting = (_truth, "True or False")
+LEAST_ROWS: Setting = (_rows, "a whole number of rows, at least 1")
+
+
 def reading(one: T, base: type, readers: Mapping[str, Reader]) -> T:
     """The same object, what its class writes anew of `base` read as `readers` say.
 

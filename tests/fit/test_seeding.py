@@ -30,6 +30,15 @@ def test_the_same_seeds_and_clusters_for_the_same_random_state(seed: int) -> Non
     np.testing.assert_array_equal(clusters(Z, w, seeds(Z, w, K, ours)), labels)
 
 
+def test_the_same_of_many_rows_and_clusters() -> None:
+    rng = np.random.RandomState(0)
+    Z = rng.standard_normal((3_001, 3)) + rng.standard_normal((40, 3))[rng.randint(40, size=3_001)]
+    theirs = KMeans(60, n_init=1, random_state=0).fit(Z).labels_
+    w = np.ones(len(Z))
+    found = clusters(Z, w, seeds(Z, w, 60, np.random.RandomState(0)))
+    assert (found == theirs).mean() > 0.99
+
+
 def test_a_cluster_without_rows_begins_anew_far_out() -> None:
     Z = np.concatenate([np.random.RandomState(0).uniform(size=20), [10.0, 11.0]])[:, None]
     start = np.array([[0.0], [0.9], [-50.0]])

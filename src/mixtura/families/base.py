@@ -12,9 +12,10 @@ import numpy as np
 from mixtura.coordinates import fields_around
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
+from mixtura.families.alike import all_alike
 from mixtura.families.by_column import by_column
 from mixtura.families.condensed import Condensed
-from mixtura.families.domain import BadRow, refuse_no_counts, refuse_not_positive
+from mixtura.families.domain import BadRow, refuse_no_counts, refuse_not_above
 from mixtura.families.endless import Endless
 from mixtura.families.fields import FieldChart
 from mixtura.families.frames import Frame, standardised
@@ -210,8 +211,8 @@ class Family(Outlying, LeavesOut, ABC):
         """ValueError, naming the column, where rows cannot come from this family."""
         if self.column_kind == "counts":
             refuse_no_counts(X, names, self.name)
-        if self.least == 0.0:
-            refuse_not_positive(X, names, self.name)
+        if self.least > -np.inf:
+            refuse_not_above(X, names, self.name, self.least)
 
     def refuse_source(self, source: Source) -> None:
         """`refuse` all rows of a table."""
@@ -275,11 +276,7 @@ class Family(Outlying, LeavesOut, ABC):
         ValueError where the table is none for it.
         """
         self.refuse_source(survey.source)
-        sample = survey.sample
-        weights = np.ones(sample.n) if sample.sample_weight is None else sample.sample_weight
-        resp = np.repeat(weights[:, None] / K, K, axis=1)
-        stats = self.statistics(np.asarray(sample.X, dtype=np.float64), resp, None)
-        return Settled(self, Flat(), self.maximize(stats, None, Flat()), (self.frame,))
+        return Settled(self, Flat(), all_alike(self, survey.sample, K), (self.frame,))
 
     def supports(self) -> dict[str, Support]:
         """Where each parameter may live, by name."""

@@ -83,11 +83,11 @@ def refuse_no_counts(X: AnyArray, names: Sequence[str], family: str) -> None:
     refuse_cells(X, bad, names, f"family={family!r} is for counts (0, 1, 2, ...)")
 
 
-def refuse_not_positive(X: AnyArray, names: Sequence[str], family: str) -> None:
-    """ValueError unless every cell that is there is a positive number."""
+def refuse_not_above(X: AnyArray, names: Sequence[str], family: str, least: float) -> None:
+    """ValueError unless every cell that is there is a number above `least`."""
     with np.errstate(invalid="ignore"):
-        inside = np.isfinite(X) & (X > 0)
-    refuse_outside(X, names, inside, family, "numbers above 0")
+        inside = np.isfinite(X) & (least < X)
+    refuse_outside(X, names, inside, family, f"numbers above {least:g}")
 
 
 def refuse_outside(

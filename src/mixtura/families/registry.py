@@ -16,6 +16,7 @@ from mixtura.families.gaussian.covariance import STRUCTURES
 from mixtura.families.gaussian.family import PLAIN, Gaussian
 from mixtura.families.limits import Limits, keeps_limits, restricted
 from mixtura.families.ratio import EigenvalueRatio
+from mixtura.families.returned import check_class
 from mixtura.homes import FAMILIES as HOMES
 from mixtura.homes import located
 from mixtura.records import Array
@@ -99,6 +100,7 @@ def family(spec: Spec, reg_covar: float | None = None) -> Family:
     `reg_covar` is for the Gaussian ones: what is added to every variance.
     """
     if isinstance(spec, Family):
+        check_class(spec)
         return spec
     if str(spec) in FAMILIES:
         return FAMILIES[str(spec)]()

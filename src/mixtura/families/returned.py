@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from mixtura.data.survey import Survey
 from mixtura.errors import WrongReturn
 from mixtura.families.base import Family, Settled
+from mixtura.families.portrait import Kind
+from mixtura.families.priors import Prior
 from mixtura.records import Array, Params, Statistics
-from mixtura.returned import Answer, is_own, plain, reading, shapes_of, shown
+from mixtura.returned import (
+    LEAST_ROWS,
+    TRUTH,
+    Answer,
+    is_own,
+    plain,
+    reading,
+    refuse_settings,
+    shapes_of,
+    shown,
+)
 
 # Rows that are looked at.
 ROWS = 200
@@ -88,9 +100,15 @@ def maximized(family: Family, stats: Any, params: Any, prior: Any) -> Any:
 
 def read(family: Family) -> Family:
     """The same family, what its methods return read where its class is a user's own."""
+    check_class(family)
+    return reading(family, Family, READERS)
+
+
+def check_class(family: Family) -> None:
+    """What a user's own class says of itself: its record, and attributes that are read."""
     if is_own(type(family)):
         _check_record(type(family).__name__, getattr(family, "record", None), family)
-    return reading(family, Family, READERS)
+        refuse_settings(family, SETTINGS)
 
 
 def _check_record(name: str, record: Any, family: Family) -> None:
@@ -116,6 +134,9 @@ def _questions(
     """(method, what it is given, the shape of its answer), in the order in which a fit asks."""
     family, params, even = found.family, found.base, np.full((len(X), K), 1.0 / K)
     yield "log_density", (X, params), (len(X), K)
+    yield "refuse", (X, [f"x{j}" for j in range(X.shape[1])]), None
+    yield "frame", (X,), None
+    yield "start", (X, even, params, found.prior), None
     stats = family.statistics(X, even, params)
     yield "maximize", (stats, params, found.prior), None
     try:
@@ -183,7 +204,61 @@ def _sample(family: Any, given: tuple[Any, ...], found: Any, answer: Answer) -> 
     return drawn
 
 
+def _settled(family: Any, given: tuple[Any, ...], found: Any, answer: Answer) -> Settled:
+    must = "what `super().settled(survey, K)` does, its fields replaced: "
+    if not isinstance(found, Settled):
+        raise answer.wrong(shown(found), f"{must}a mixtura.families.base.Settled")
+    for name, kind in (("family", Family), ("prior", Prior), ("base", Params)):
+        part = getattr(found, name)
+        if not isinstance(part, kind):
+            raise answer.wrong(f"{name} = {shown(part)}", f"{must}a {kind.__name__} as `{name}`")
+    frames: Any = found.frames
+    if not (isinstance(frames, tuple) and frames and all(map(callable, frames))):
+        raise answer.wrong(f"frames = {shown(frames)}", f"{must}a tuple of functions as `frames`")
+    return found
+
+
+def _refuse(family: Any, given: tuple[Any, ...], found: Any, answer: Answer) -> None:
+    if found is not None:
+        raise answer.wrong(shown(found), "nothing, and raise ValueError where rows are wrong")
+
+
+def _frame(family: Any, given: tuple[Any, ...], found: Any, answer: Answer) -> Array:
+    frame, n = _numbers(family, given, found, answer), len(given[0])
+    if frame.ndim != 2 or len(frame) != n or not np.isfinite(frame).all():
+        raise answer.wrong(shown(frame), f"finite numbers of shape ({n}, q), a line for each row")
+    return frame
+
+
+def _start(family: Any, given: tuple[Any, ...], found: Any, answer: Answer) -> Params | None:
+    return None if found is None else _maximize(family, given[1:], found, answer)
+
+
+def _is_least(value: Any) -> bool:
+    return isinstance(value, int | float | np.floating) and float(value) < np.inf
+
+
+SETTINGS = {
+    "least": (_is_least, "a number that all cells are above, or -numpy.inf"),
+    "column_kind": (
+        lambda value: value in get_args(Kind),
+        f"one of {', '.join(map(repr, get_args(Kind)))}",
+    ),
+    "least_rows": LEAST_ROWS,
+    "generalised": TRUTH,
+    "curved": TRUTH,
+    "allows_gaps": TRUTH,
+    "fills_gaps": TRUTH,
+    "conditional": TRUTH,
+    "heavy_tailed": TRUTH,
+    "soft_starts": TRUTH,
+}
+
 READERS = {
+    "settled": _settled,
+    "refuse": _refuse,
+    "frame": _frame,
+    "start": _start,
     "log_density": _numbers,
     "statistics": _statistics,
     "maximize": _maximize,

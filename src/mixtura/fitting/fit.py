@@ -24,7 +24,7 @@ from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.reported import reported
 from mixtura.fitting.search import Search
 from mixtura.models.base import Model
-from mixtura.models.returned import read, read_start
+from mixtura.models.returned import read, read_start, refuse_first
 from mixtura.records import Params, Seed, StrPath, Weights
 from mixtura.result import Fit, StartReport
 from mixtura.solvers.clock import Clock
@@ -145,7 +145,9 @@ def _best(search: Search, start: Any, n_init: int | str) -> Outcome:
         if not search.goes_on(index, n_init, best):
             break
         try:
-            begin = search.model.start(search.rows, search.rng) if start is None else start
+            begin = start
+            if start is None:
+                begin = search.model.start(search.rows, search.rng)
             outcome = search.climb(begin)
         except FAILURES as error:
             if n_init == 1:
@@ -153,6 +155,9 @@ def _best(search: Search, start: Any, n_init: int | str) -> Outcome:
             failure = error
             search.reports.append(StartReport("start", 0, None, "failed", str(error)))
             continue
+        except (ValueError, LookupError):
+            refuse_first(search.model, search.rows, begin, "start")
+            raise
         climb = outcome.climb
         ended = "collapsed" if outcome.floored else "kept"
         search.reports.append(reported("start", climb.iterations, climb, ended, search.model))

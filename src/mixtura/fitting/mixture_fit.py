@@ -332,9 +332,11 @@ def prepare(
         plain = MixtureParams(np.full(K, 1.0 / K), components)
         return model.even(plain) if isinstance(model, Concomitant) else plain
 
+    # Its moments are worked out once, if anybody asks.
+    sample = Survey(rows, rows)
+
     @cache
     def fewer(K: int) -> Any:
-        sample = Survey(rows, rows)
         own = settled.alike(sample, K) if settled.alike else settled.family.settled(sample, K).base
         return mixed(K, own)
 

@@ -1,8 +1,9 @@
 """Seeds by k-means++ and clusters by Lloyd's k-means, for the starts of a climb.
 
 Both draw and decide as scikit-learn's `kmeans_plusplus` and `KMeans(n_init=1)` do, and give the
-same clusters for the same random state. They are here because a race makes eight starts, and on a
-small table scikit-learn's checks of its input take far longer than their arithmetic.
+same clusters for the same random state. They are here because a race makes several starts: on a
+small table scikit-learn's checks of its input take far longer than their arithmetic, and of few
+columns a tile of rows is compared with all centres in registers.
 Sources: Arthur & Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA; Lloyd
 (1982), Least squares quantization in PCM, IEEE Trans. Information Theory 28.
 """

@@ -35,8 +35,9 @@ from mixtura.models.base import Labelled
 from mixtura.models.responsibilities import normalise, one_hot
 from mixtura.records import AnyArray, Array, Chunk
 
-# Up to so many products of a row's numbers with centres k-means is our own; see fit.seeding.
-_SMALL = 1 << 18
+# Of up to so many columns, and up to so many products of a row's numbers with centres, k-means is
+# our own: products of matrices are quicker than it beyond.
+_COLUMNS, _SMALL = 32, 1 << 18
 # At most so many rows tell which group has which role.
 _STEPPED = 1 << 11
 
@@ -46,7 +47,7 @@ Start = Callable[[Array, Array, int, np.random.RandomState], Array]
 
 def kmeans(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
     """The clusters of one run of k-means."""
-    if _small(Z, K):
+    if _ours(Z, K):
         return one_hot(clusters(Z, w, seeds(Z, w, min(K, len(Z)), rng)), K)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -57,7 +58,7 @@ def kmeans(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
 
 def kmeans_seeds(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
     """Each row to the nearest of K centres drawn by k-means++ (Arthur & Vassilvitskii 2007)."""
-    if _small(Z, K):
+    if _ours(Z, K):
         centres = seeds(Z, w, min(K, len(Z)), rng)
     else:
         centres, _ = kmeans_plusplus(Z, min(K, len(Z)), sample_weight=w, random_state=rng)
@@ -104,9 +105,9 @@ STARTS: dict[str, Start] = {
 }
 
 
-def _small(Z: Array, K: int) -> bool:
-    """Whether scikit-learn's checks would take longer than the work, whose outcome is the same."""
-    return Z.size * K <= _SMALL
+def _ours(Z: Array, K: int) -> bool:
+    """Whether scikit-learn would take longer, to the same outcome."""
+    return Z.shape[1] <= _COLUMNS or Z.size * K <= _SMALL
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,24 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.source import Source
+from mixtura.errors import FAILURES, WrongReturn
 from mixtura.models.base import Model
-from mixtura.records import Params, Summary
-from mixtura.returned import Answer, ordinary, reading, shapes_of, shown
+from mixtura.records import Chunk, Params, Summary
+from mixtura.returned import (
+    LEAST_ROWS,
+    TRUTH,
+    Answer,
+    is_own,
+    ordinary,
+    reading,
+    refuse_settings,
+    shapes_of,
+    shown,
+)
+
+# Rows that are looked at where a model fails.
+ROWS = 200
 
 SUMMARY = "mixtura.Summary(loglik, weight, statistics)"
 LOGLIK = "the chunk's log-likelihood as one real number"
@@ -22,6 +37,8 @@ DRAWS = "(rows, what was hidden behind them), as many of each as were asked for"
 
 def read(model: Model) -> Model:
     """The same model, what its methods return read where its class is a user's own."""
+    if is_own(type(model)):
+        refuse_settings(model, SETTINGS)
     return reading(model, Model, READERS)
 
 
@@ -36,6 +53,25 @@ def _begun(found: Any, answer: Answer, name: str) -> Params:
     for field, support in type(params).supports().items():
         support.check(np.asarray(arrays[field], dtype=np.float64), f"{name}.{field}")
     return params
+
+
+def refuse_first(model: Model, source: Source, params: Params, name: str) -> None:
+    """ValueError where a user's own model fails at first parameters, given by that `name`."""
+    X, weight, *_ = next(iter(source.chunks(ROWS)))
+    chunk, method = Chunk(np.asarray(X, dtype=np.float64), weight), "e_step"
+    try:
+        summary = model.e_step(chunk, params)
+        method = "m_step"
+        model.m_step(summary, params)
+    except (WrongReturn, *FAILURES):
+        return
+    except (ValueError, TypeError, LookupError) as error:
+        each = [f"{field!r} of shape {shape}" for field, shape in shapes_of(params).items()]
+        raise ValueError(
+            f"{name}: {method} of {type(model).__name__} fails at these parameters, "
+            f"{', '.join(each)} ({type(error).__name__}: {error}): give them the shapes that "
+            "e_step and m_step work with, or mend these"
+        ) from error
 
 
 def _start(model: Any, given: tuple[Any, ...], found: Any, answer: Answer) -> Params:
@@ -106,9 +142,18 @@ def _sample(model: Any, given: tuple[Any, ...], found: Any, answer: Answer) -> A
     return X, found[1]
 
 
+SETTINGS = {
+    "monotone": TRUTH,
+    "generalised": TRUTH,
+    "curved": TRUTH,
+    "extrapolates": TRUTH,
+    "least_rows": LEAST_ROWS,
+}
+
 READERS = {
     "e_step": _e_step,
     "m_step": _m_step,
+    "transported": _e_step,
     "start": _start,
     "score": _score,
     "information": _information,

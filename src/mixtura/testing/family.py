@@ -10,10 +10,11 @@ from mixtura.data.rows import Rows
 from mixtura.data.survey import Survey
 from mixtura.engines.threads import single_blas
 from mixtura.families.base import Family
-from mixtura.families.returned import read
+from mixtura.families.returned import read, settle
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
+from mixtura.returned import plain
 from mixtura.testing.draws import check_draws, check_moments
 from mixtura.testing.gaps import check_gaps, with_gaps
 from mixtura.testing.model import check_all
@@ -54,6 +55,8 @@ def check_family(
 
 
 def _check(family: Family, X: Array, K: int, rng: np.random.Generator, seed: int) -> None:
+    whole = Rows(X, np.ones(len(X)))
+    settle(plain(family), Survey(whole, whole), K)
     model, params = _mixture(family, X, K, rng)
     _check_shapes(model.family, X, params)
     one = not family.conditional and _takes_one_column(family, X, rng)

@@ -1,7 +1,8 @@
-"""That one M-step goes to the top of the expected log-likelihood, not half the way."""
+"""That an M-step goes to the top of the expected log-likelihood, and what it tells of units."""
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,12 @@ from mixtura.testing.requiring import require
 # What a small step from where an M-step ends may gain per row; which share of a step may be left
 # to go from there, by inner iterations; how much shorter than the gradient a step may be.
 GAIN, LEFT, SHORTER = 1e-9, 1e-3, 0.9
-# How far from the top, in free numbers, an M-step is its gradient.
-NEAR = 1e-3
+# How far from the top, in free numbers, an M-step is its gradient; how far from parameters a part
+# of a step is no small one.
+NEAR, FAR = 1e-3, 0.3
+# Free numbers whose units are looked at, how well the rows must tell them apart, and by what factor
+# the information of few rows may differ from its expectation.
+MOST, TOLD, UNITS = 12, 1e3, 1.5
 DECLARE = "maximise it, or write `generalised = True` where a step only raises it"
 
 
@@ -33,16 +38,19 @@ def check_maximum(model: Model, X: Array, params: Any, top: Any) -> None:
     """
     if model.generalised:
         return
-    summary = model.e_step(Chunk(X), params)
-    end = model.m_step(summary, params)
     if isinstance(model, Mixture):
         if _wrote(model.family, "maximize"):
-            _check_mixture(model, X, params, end)
-    elif _wrote(model, "m_step"):
+            for at in (params, _away(model, X, params)):
+                _check_mixture(model, X, at, model.m_step(model.e_step(Chunk(X), at), at))
+        return
+    summary = model.e_step(Chunk(X), params)
+    end = model.m_step(summary, params)
+    if _wrote(model, "m_step"):
         if _same(summary, model.e_step(Chunk(X), end)):
             _check_near(model, X, top)
         else:
             _check_again(model, summary, (params, end))
+        _check_units(model, X, top)
 
 
 def _wrote(one: Any, method: str) -> bool:
@@ -72,6 +80,19 @@ def _check_mixture(model: Mixture, X: Array, params: Any, end: Any) -> None:
                 f"maximize: from where it ends, a step of {length:g} in free number {i} raises the "
                 f"expected log-likelihood by {gain:.3g} per row: {DECLARE}",
             )
+
+
+def _away(model: Mixture, X: Array, params: Any) -> Any:
+    """Parameters so far from these that a part of an M-step from there is no small step."""
+    chart = model.chart(params)
+    for length in (FAR, FAR / 4, FAR / 16):
+        try:
+            at = chart.params(np.where(np.arange(chart.size) % 2, -length, length))
+            if np.isfinite(model.e_step(Chunk(X), at).loglik):
+                return at
+        except (ValueError, ArithmeticError):
+            continue
+    return params
 
 
 def _check_again(model: Model, summary: Summary, ends: tuple[Any, Any]) -> None:
@@ -105,6 +126,36 @@ def _check_near(model: Model, X: Array, top: Any) -> None:
         f"it does not maximise the expected log-likelihood, or `information` is too small: "
         f"{DECLARE}",
     )
+
+
+def _check_units(model: Model, X: Array, top: Any) -> None:
+    """EM's step near the top is the gradient over the complete information, of which `information`
+    makes the diagonal 1 (Dempster, Laird & Rubin 1977, section 3)."""
+    told = model.scored and type(model).information is not Model.information
+    if not told or model.obstacle():
+        return
+    chart = model.chart(top)
+    if not 0 < chart.size <= MOST:
+        return
+    slopes, steps = np.zeros((2, chart.size, chart.size))
+    try:
+        for i, sign in product(range(chart.size), (1.0, -1.0)):
+            free = np.where(np.arange(chart.size) == i, sign * NEAR, 0.0)
+            at = chart.params(free)
+            summary = model.e_step(Chunk(X), at)
+            slopes[:, i] += sign * chart.gradient(summary, at) / summary.weight
+            steps[:, i] += sign * (chart.coordinates(model.m_step(summary, at)) - free)
+    except (ValueError, ArithmeticError):
+        return
+    if not max(np.linalg.cond(slopes), np.linalg.cond(steps)) < TOLD:
+        return
+    for i, found in enumerate(np.diag(slopes @ np.linalg.inv(steps))):
+        require(
+            1.0 / UNITS < found < UNITS,
+            f"information: in free number {i} near the top, score and M-step say that a row tells "
+            f"{found:.3g} where `information` makes it 1: it is of one row, its weight 1, and of "
+            "log x (a positive x), x (real), or a share in units of one draw",
+        )
 
 
 def _same(one: Summary, two: Summary) -> bool:

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "simd.h"
 
 struct mixtura_seeding {
     const double *z;     /* n x d */
@@ -20,42 +21,32 @@ struct mixtura_seeding {
     double settled; /* share of the columns' mean variance: shifts of all centres, squared, below it are none */
 };
 
-struct seeding_work {
-    double *columns, *norms, *closest, *tried, *best, *upto, *totals;
-    int64_t *before;
-};
+/* Vectors of rows that are held in registers while centre after centre passes by. */
+enum { SEEDING_TILE = 4, SEEDING_ROWS = SEEDING_TILE * VL };
 
-/* out[i] = own + sum_j by[j] z[i, j], a column at a time. */
-static void seeding_products(const struct mixtura_seeding *asked, const double *columns, const double *by,
-                             double own, double *restrict out)
-{
-    for (int64_t i = 0; i < asked->n; i++)
-        out[i] = 0.0;
-    for (int64_t j = 0; j < asked->d; j++) {
-        const double *restrict column = columns + j * asked->n;
-        double factor = by[j];
-        for (int64_t i = 0; i < asked->n; i++)
-            out[i] += column[i] * factor;
-    }
-    for (int64_t i = 0; i < asked->n; i++)
-        out[i] += own;
-}
+/* Numbers of rows end with zeros up to `stride`, a whole number of tiles. */
+struct seeding_work {
+    int64_t stride;
+    double *columns, *weight, *norms, *closest, *tried, *best, *upto, *totals, *products;
+    lane *labels, *before;
+};
 
 /* Squared distances of all rows from row c, no larger than `most` where that is given; their sum. */
 static double seeding_squares(const struct mixtura_seeding *asked, const struct seeding_work *work, int64_t c,
                               const double *most, double *out)
 {
-    double *by = work->totals, sum = 0.0;
-    for (int64_t j = 0; j < asked->d; j++)
-        by[j] = -2.0 * asked->z[c * asked->d + j];
-    seeding_products(asked, work->columns, by, 0.0, out);
-    for (int64_t i = 0; i < asked->n; i++) {
-        double square = out[i] + work->norms[i] + work->norms[c];
-        square = square > 0.0 ? square : 0.0;
-        out[i] = most && most[i] < square ? most[i] : square;
-        sum += asked->w[i] * out[i];
+    const double *row = asked->z + c * asked->d;
+    vec sums = splat(0.0), norm = splat(work->norms[c]);
+    for (int64_t i = 0; i < work->stride; i += VL) {
+        vec square = splat(0.0);
+        for (int64_t j = 0; j < asked->d; j++)
+            square += load(work->columns + j * work->stride + i) * (-2.0 * row[j]);
+        square = vmax(square + load(work->norms + i) + norm, splat(0.0));
+        square = most ? vmin(load(most + i), square) : square;
+        store(out + i, square);
+        sums += load(work->weight + i) * square;
     }
-    return sum;
+    return sum_lanes(sums);
 }
 
 /* The first place where what adds up to there is at least `value`, or above it. */
@@ -106,25 +97,57 @@ static void seeds_drawn(const struct mixtura_seeding *asked, struct seeding_work
     }
 }
 
-/* The nearest centre of each row, the first of equals. */
-static void seeding_labels(const struct mixtura_seeding *asked, struct seeding_work *work)
+/* The nearest centre of each row of a tile, the first of equals; products: each centre times -2, and its
+ * squared length. */
+INLINE void seeding_tile(const struct mixtura_seeding *asked, const struct seeding_work *work, int64_t first)
 {
-    int64_t n = asked->n, d = asked->d;
-    double *by = work->totals;
+    int64_t d = asked->d;
+    vec least[SEEDING_TILE];
+    ivec at[SEEDING_TILE];
+    UNROLL
+    for (int v = 0; v < SEEDING_TILE; v++) {
+        least[v] = splat(__builtin_inf());
+        at[v] = (ivec){0};
+    }
+    for (int64_t k = 0; k < asked->K; k++) {
+        const double *by = work->products + k * (d + 1);
+        vec sums[SEEDING_TILE];
+        UNROLL
+        for (int v = 0; v < SEEDING_TILE; v++)
+            sums[v] = splat(0.0);
+        for (int64_t j = 0; j < d; j++) {
+            const double *column = work->columns + j * work->stride + first;
+            UNROLL
+            for (int v = 0; v < SEEDING_TILE; v++)
+                sums[v] += load(column + v * VL) * by[j];
+        }
+        UNROLL
+        for (int v = 0; v < SEEDING_TILE; v++) {
+            sums[v] += by[d];
+            at[v] = pick_more(least[v], sums[v], k - (ivec){0}, at[v]);
+            least[v] = vmin(sums[v], least[v]);
+        }
+    }
+    UNROLL
+    for (int v = 0; v < SEEDING_TILE; v++)
+        memcpy(work->labels + first + v * VL, &at[v], sizeof at[v]);
+}
+
+/* The nearest centre of each row. */
+static void seeding_labels(const struct mixtura_seeding *asked, const struct seeding_work *work)
+{
+    int64_t d = asked->d;
     for (int64_t k = 0; k < asked->K; k++) {
         const double *centre = asked->centres + k * d;
-        double own = 0.0;
+        double *by = work->products + k * (d + 1), own = 0.0;
         for (int64_t j = 0; j < d; j++) {
             by[j] = -2.0 * centre[j];
             own += centre[j] * centre[j];
         }
-        seeding_products(asked, work->columns, by, own, k ? work->tried : work->closest);
-        for (int64_t i = 0; i < n; i++) {
-            int nearer = k == 0 || work->tried[i] < work->closest[i];
-            asked->labels[i] = nearer ? k : asked->labels[i];
-            work->closest[i] = k && nearer ? work->tried[i] : work->closest[i];
-        }
+        by[d] = own;
     }
+    for (int64_t i = 0; i < work->stride; i += SEEDING_ROWS)
+        seeding_tile(asked, work, i);
 }
 
 /* Moves every centre to the mean of its rows; the squared shift of all, or below 0: one has no rows. */
@@ -134,7 +157,7 @@ static double seeding_shift(const struct mixtura_seeding *asked, struct seeding_
     double shift = 0.0;
     memset(work->totals, 0, (size_t)(asked->K * each) * 8);
     for (int64_t i = 0; i < asked->n; i++) {
-        double *total = work->totals + asked->labels[i] * each;
+        double *total = work->totals + work->labels[i] * each;
         total[d] += asked->w[i];
         for (int64_t j = 0; j < d; j++)
             total[j] += asked->w[i] * asked->z[i * d + j];
@@ -152,17 +175,18 @@ static double seeding_shift(const struct mixtura_seeding *asked, struct seeding_
     return shift;
 }
 
-static double seeding_variance(const struct mixtura_seeding *asked, const double *columns)
+static double seeding_variance(const struct mixtura_seeding *asked, const struct seeding_work *work)
 {
     int64_t n = asked->n;
     double sum = 0.0;
     for (int64_t j = 0; j < asked->d; j++) {
+        const double *column = work->columns + j * work->stride;
         double mean = 0.0;
         for (int64_t i = 0; i < n; i++)
-            mean += columns[j * n + i];
+            mean += column[i];
         mean /= (double)n;
         for (int64_t i = 0; i < n; i++)
-            sum += (columns[j * n + i] - mean) * (columns[j * n + i] - mean);
+            sum += (column[i] - mean) * (column[i] - mean);
     }
     return sum / (double)(n * asked->d);
 }
@@ -171,39 +195,46 @@ static double seeding_variance(const struct mixtura_seeding *asked, const double
 static int seeding_clusters(const struct mixtura_seeding *asked, struct seeding_work *work)
 {
     size_t bytes = (size_t)asked->n * 8;
-    double least = asked->settled * seeding_variance(asked, work->columns);
+    double least = asked->settled * seeding_variance(asked, work);
     seeding_labels(asked, work);
     for (int64_t turn = 0; turn < asked->turns; turn++) {
         double shift = seeding_shift(asked, work);
         if (shift < 0.0)
             return 2;
-        memcpy(work->before, asked->labels, bytes);
+        lane *before = work->labels;
+        work->labels = work->before;
+        work->before = before;
         seeding_labels(asked, work);
-        if (shift <= least || !memcmp(work->before, asked->labels, bytes))
+        if (shift <= least || !memcmp(work->before, work->labels, bytes))
             break;
     }
+    memcpy(asked->labels, work->labels, bytes);
     return 0;
 }
 
 static int seeding(const struct mixtura_seeding *asked)
 {
-    int64_t n = asked->n, d = asked->d;
-    double *memory = malloc((size_t)(n * (d + 6) + (asked->K + 1) * (d + 1)) * 8);
+    int64_t n = asked->n, d = asked->d, stride = ROUND_UP(n, SEEDING_ROWS);
+    double *memory = calloc((size_t)(stride * (d + 8) + 2 * (asked->K + 1) * (d + 1)), 8);
     if (!memory)
         return 1;
-    struct seeding_work work = {.columns = memory};
-    work.norms = memory + n * d;
-    work.closest = work.norms + n;
-    work.tried = work.closest + n;
-    work.best = work.tried + n;
-    work.upto = work.best + n;
-    work.before = (int64_t *)(work.upto + n);
-    work.totals = work.upto + 2 * n;
+    struct seeding_work work = {.stride = stride, .columns = memory};
+    work.weight = memory + stride * d;
+    work.norms = work.weight + stride;
+    work.closest = work.norms + stride;
+    work.tried = work.closest + stride;
+    work.best = work.tried + stride;
+    work.upto = work.best + stride;
+    work.labels = (lane *)(work.upto + stride);
+    work.before = work.labels + stride;
+    work.totals = work.upto + 3 * stride;
+    work.products = work.totals + (asked->K + 1) * (d + 1);
+    memcpy(work.weight, asked->w, (size_t)n * 8);
     for (int64_t i = 0; i < n; i++) {
         double norm = 0.0;
         for (int64_t j = 0; j < d; j++) {
             double value = asked->z[i * d + j];
-            work.columns[j * n + i] = value;
+            work.columns[j * stride + i] = value;
             norm += value * value;
         }
         work.norms[i] = norm;

@@ -60,8 +60,8 @@ from mixtura.records import AnyArray, Array, Equation, Spike
 # variance, for then it hides what is narrower inside, and where that falls by this factor.
 COARSE, FINER = 0.1, 10.0
 # One component may ask for it; of more than MANY every ASKINGth beyond, for some are always narrow
-# by chance.
-MANY, ASKING = 32, 8
+# by chance: of 100 in one scale up to 11, of 7 to 22 rows each.
+MANY, ASKING = 32, 4
 
 
 @dataclass(frozen=True)
