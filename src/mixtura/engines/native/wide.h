@@ -124,7 +124,7 @@ INLINE void wide_tail(const int T, double *restrict y, int64_t ld,
 {
     for (int i = 0; i < TILE_ROWS; i++) {
         const double *yi = y + i * ld;
-        vec a[TAIL + 1], found = {0};
+        vec a[2], found = {0};
         UNROLL
         for (int t = 0; t < T; t++)
             a[t] = (vec){0};
@@ -160,7 +160,7 @@ static void wide_product(const double *restrict x, const int32_t *restrict rows,
         /* One tile ahead, so that no read waits for a store just made. */
         if (i + TILE_ROWS < n)
             wide_centre(x, rows, i + TILE_ROWS, ld, cols, mean, y);
-        if (tiled + 1 == d)
+        if (tiled < cols && tiled + 1 == d)
             wide_tail(1, yi, ld, p, square + i * VL);
         else if (tiled < cols)
             wide_tail(2, yi, ld, p, square + i * VL);
@@ -209,20 +209,18 @@ static void wide_sums(const double *restrict y, int64_t m, int64_t d, int64_t ld
                       double *restrict second)
 {
     for (int64_t l = 0; l < d; l += 2 * VL) {
-        int64_t j = l;
-        if (l + VL <= d) {
-            wide_sums_tile(VL, 1, y, m, ld, l, l, second);
-            j += VL;
-            for (; j + TILE_ROWS <= d; j += TILE_ROWS)
-                wide_sums_tile(TILE_ROWS, 2, y, m, ld, j, l, second);
-            for (; j + 4 <= d; j += 4)
-                wide_sums_tile(4, 2, y, m, ld, j, l, second);
-            for (; j < d; j += 2)
-                wide_sums_tile(2, 2, y, m, ld, j, l, second);
-        } else {
-            for (; j < d; j += 2)
-                wide_sums_tile(2, 1, y, m, ld, j, l, second);
+        if (d - l <= 2 && l + VL > d) {
+            wide_sums_tile(2, 1, y, m, ld, l, l, second);
+            break;
         }
+        wide_sums_tile(VL, 1, y, m, ld, l, l, second);
+        int64_t j = l + VL;
+        for (; j + 4 < d && j + TILE_ROWS <= ld; j += TILE_ROWS)
+            wide_sums_tile(TILE_ROWS, 2, y, m, ld, j, l, second);
+        for (; j + 2 < d && j + 4 <= ld; j += 4)
+            wide_sums_tile(4, 2, y, m, ld, j, l, second);
+        for (; j < d; j += 2)
+            wide_sums_tile(2, 2, y, m, ld, j, l, second);
     }
 }
 
