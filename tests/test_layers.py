@@ -192,6 +192,8 @@ KNOWN = {
             "solvers/contrast_noise.py",
             # A module of PyTorch tells its covariances.
             "exchange/network.py",
+            # A start by round groups, whatever the components are.
+            "fitting/spheres.py",
             # What the theorems are about.
             "lab/singularity.py",
             "lab/unit_gaussians.py",

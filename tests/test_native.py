@@ -146,6 +146,19 @@ def test_pass(form, n, d, K, dtype):
         assert np.array_equal(got[3], np.swapaxes(got[3], -1, -2))
 
 
+@pytest.mark.parametrize("form", ["full", "tied"])
+def test_every_number_of_columns(form):
+    """Whole vectors, their rests and what lies beyond them; in float32 with twice as many lanes.
+    Far groups are screened from 32 columns on, with bounds that may end one column before the last.
+    """
+    for d in range(17, 68):
+        X, weights, means, _, whiten, log_norm = make(form, 100, d, 3, seed=d)
+        model = (np.log(weights), means, whiten, log_norm, form)
+        want = slow_pass(X, None, *model)
+        assert_sums(passes.gaussian_pass(X, None, *model), want)
+        assert_sums(passes.gaussian_pass(X, None, *model, single=True), want, rtol=5e-5)
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("n", "d", "K"), SHAPES)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

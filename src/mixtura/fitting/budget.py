@@ -21,6 +21,11 @@ LOOK = 4e6
 _NUMBER, _EXP = 4.0, 44.0
 
 
+def density_work(numbers: float) -> float:
+    """Multiplications of one row's log density under one component of so many parameters."""
+    return _NUMBER * numbers + _EXP
+
+
 def pass_work(model: Labelled, base: Any, rows: int) -> float:
     """Multiplications of a pass over so many rows by a mixture like `base`."""
     return rows * (_NUMBER * model.n_parameters(base) + _EXP * len(base.weights))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,7 @@ from mixtura.fitting.columns import BY_COLUMN
 from mixtura.fitting.crowds import CROWDS
 from mixtura.fitting.exchange import MOST, exchange_work
 from mixtura.fitting.known import BY_LABELS
+from mixtura.fitting.seeding import clusters_work, seeds_work
 from mixtura.fitting.spheres import spheres_work
 from mixtura.fitting.starts import StartMaker
 
@@ -34,6 +36,13 @@ EXCHANGED = ("exchange", 0)
 # Where rows are not so many times the parameters two begin as round groups.
 HARDLY = 3
 ROUND: tuple[tuple[str, int], ...] = (("spheres", 0), ("spheres", 1))
+# Multiplications of making a start of so many rows, columns and components.
+PRICES: Mapping[str, Callable[[int, int, int], float]] = {
+    "kmeans": clusters_work,
+    "k-means++": seeds_work,
+    "spheres": spheres_work,
+    "exchange": exchange_work,
+}
 
 
 @dataclass(frozen=True)
@@ -73,10 +82,8 @@ class Entrants:
 
     def work(self, name: str) -> float:
         """Multiplications of making a start, beyond those of a pass or two."""
-        if name == EXCHANGED[0]:
-            return self._exchange
-        rows = self.maker.rows
-        return spheres_work(rows.n, rows.d, self._K) if name == ROUND[0][0] else 0.0
+        price = PRICES.get(name)
+        return 0.0 if price is None else price(self.maker.rows.n, self.maker.rows.d, self._K)
 
     @property
     def _K(self) -> int:
@@ -86,13 +93,9 @@ class Entrants:
     def _parameters(self) -> int:
         return self.maker.model.n_parameters(self.maker.base)
 
-    @cached_property
-    def _exchange(self) -> float:
-        return exchange_work(self.maker.rows.n, self.maker.rows.d, self._K)
-
     @property
     def _exchanged(self) -> int:
         """How many starts by exchange are made."""
         d = self.maker.rows.d
         shaped = self._parameters >= self._K * d * (d + 3) // 2
-        return min(MOST, int(0.5 * self.allowed / self._exchange)) if shaped else 0
+        return min(MOST, int(0.5 * self.allowed / self.work(EXCHANGED[0]))) if shaped else 0

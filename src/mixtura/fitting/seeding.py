@@ -18,6 +18,9 @@ from mixtura.records import AnyArray, Array
 # k-means ends where no row changes its cluster, where the centres move by less than this share of
 # the columns' mean variance (squared), or after so many turns.
 _SETTLED, _TURNS = 1e-4, 300
+# Multiplications for each row, centre and column: what `budget.LEAST` would be at the pace at which
+# seeds are drawn, and clusters found from them.
+_SEEDS, _CLUSTERS = 25.0, 65.0
 
 
 def seeds(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
@@ -40,6 +43,16 @@ def clusters(Z: Array, w: Array, centres: Array) -> AnyArray:
         np.ascontiguousarray(Z), np.ascontiguousarray(w), centres, _TURNS, _SETTLED
     )
     return _settled(Z, w, centres) if found is None else found
+
+
+def seeds_work(n: int, d: int, K: int) -> float:
+    """Multiplications that seeds take."""
+    return _SEEDS * n * d * K
+
+
+def clusters_work(n: int, d: int, K: int) -> float:
+    """Multiplications that seeds and clusters from them take."""
+    return _CLUSTERS * n * d * K
 
 
 def _settled(Z: Array, w: Array, centres: Array) -> AnyArray:

@@ -8,42 +8,73 @@ model [lambda_k I]), and its end is a split from which covariances are worth est
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 import numpy as np
 
-from mixtura.fitting.seeding import clusters, seeds
-from mixtura.models.responsibilities import normalise, one_hot
+from mixtura.engines.gaussian.passes import gaussian_pass, gaussian_rows
+from mixtura.fitting.budget import density_work
+from mixtura.fitting.seeding import clusters, clusters_work, seeds
+from mixtura.models.responsibilities import one_hot
 from mixtura.records import Array
 
 # EM steps from the clusters of k-means.
 STEPS = 40
-# Multiplications of a step, for each row, group and column, with its exponential; and at least.
-STEP, LEAST = 20.0, 1e6
 # The least variance of a group, in that of the rows, and the least rows it is counted with.
 NARROWEST, FEWEST = 1e-6, 1e-9
 
 
+class _Groups(NamedTuple):
+    """Rows (K,), means (K, d) and variances (K,) of round groups."""
+
+    rows: Array
+    means: Array
+    variances: Array
+
+    @property
+    def given(self) -> tuple[Array, Array, Array, Array, Literal["spherical"]]:
+        """As the kernels take them."""
+        return (
+            np.log(self.rows / self.rows.sum()),
+            self.means,
+            self.variances**-0.5,
+            -0.5 * self.means.shape[1] * np.log(2.0 * np.pi * self.variances),
+            "spherical",
+        )
+
+
 def spheres(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
     """The responsibilities (n, K) that EM of K round components leads to from k-means."""
-    Z, w = Z - w @ Z / w.sum(), w / w.mean()
-    length = np.square(Z).sum(axis=1)
-    least = NARROWEST * float(w @ length) / Z.size or 1.0
+    Z, w = np.ascontiguousarray(Z - w @ Z / w.sum()), w / w.mean()
+    least = NARROWEST * float(w @ np.square(Z).sum(axis=1)) / Z.size or 1.0
     resp = one_hot(clusters(Z, w, seeds(Z, w, min(K, len(Z)), rng)), K)
-    for _ in range(STEPS):
-        resp = normalise(_log_joint(Z, length, resp * w[:, None], least))[1]
+    groups = _split(Z, resp * w[:, None], least)
+    for _ in range(STEPS - 1):
+        groups = _stepped(Z, w, groups, least)
+    gaussian_rows(Z, *groups.given, responsibilities=resp)
     return resp
 
 
 def spheres_work(n: int, d: int, K: int) -> float:
     """Multiplications that a start takes."""
-    return STEPS * max(STEP * n * K * d, LEAST)
+    return STEPS * n * K * density_work(d) + clusters_work(n, d, K)
 
 
-def _log_joint(Z: Array, length: Array, mass: Array, least: float) -> Array:
-    """log pi_k + log p(z_i | k) (n, K) after the M-step from weighted responsibilities, without
-    the constant; `length` (n,) are the squared lengths of the rows."""
-    d, rows = Z.shape[1], np.maximum(mass.sum(axis=0), FEWEST)
+def _split(Z: Array, mass: Array, least: float) -> _Groups:
+    """Those of weighted responsibilities (n, K) of centred rows."""
+    rows = np.maximum(mass.sum(axis=0), FEWEST)
     means = mass.T @ Z / rows[:, None]
-    far = np.square(means).sum(axis=1)
-    variances = np.maximum((mass.T @ length / rows - far) / d, least)
-    apart = length[:, None] - 2.0 * Z @ means.T + far
-    return np.asarray(np.log(rows) - 0.5 * (apart / variances + d * np.log(variances)))
+    far = mass.T @ np.square(Z).sum(axis=1) / rows - np.square(means).sum(axis=1)
+    return _Groups(rows, means, np.maximum(far / Z.shape[1], least))
+
+
+def _stepped(Z: Array, w: Array, groups: _Groups, least: float) -> _Groups:
+    """After one EM step; a group without rows stays where it is."""
+    _, rows, first, second = gaussian_pass(Z, w, *groups.given)
+    rows = np.maximum(rows, FEWEST)
+    shift = first / rows[:, None]
+    deviation = np.sqrt(groups.variances)[:, None]
+    share = (second / rows - np.square(shift).sum(axis=1)) / Z.shape[1]
+    return _Groups(
+        rows, groups.means + deviation * shift, np.maximum(groups.variances * share, least)
+    )

@@ -82,7 +82,7 @@ static void prepare(struct work *w, const struct mixtura_model *model, int weigh
     } else if (w->wide) {
         for (int64_t k = 0; k < K; k++) {
             wide_pack(d, ld, model->whiten + k * d * d,
-                      w->packed + k * wide_packed_size(ld));
+                      w->packed + k * wide_packed_size(d, ld));
             for (int64_t j = 0; j < ld; j++)
                 w->means[k * ld + j] = j < d ? model->means[k * d + j] : 0.0;
         }
@@ -115,7 +115,7 @@ static void block_density(struct work *w, int64_t nv)
         store(w->best + v * VL, splat(-__builtin_inf()));
     if (w->form == FORM_TIED) {
         if (w->wide) {
-            wide_product(w->x, 0, nv * VL, ld, ld, w->centre, w->packed, w->y, w->square);
+            wide_product(w->x, 0, nv * VL, d, ld, ld, w->centre, w->packed, w->y, w->square);
             rows_to_columns(w->y, ld, d, nv * VL, w->z, B);
         } else {
             narrow_table[d].product(w->x, B, w->centre, m->whiten, nv, w->z);
@@ -126,8 +126,8 @@ static void block_density(struct work *w, int64_t nv)
     } else if (w->wide) {
         for (int64_t k = 0; k < K; k++) {
             double *log_p = w->log_p + k * B;
-            wide_product(w->x, 0, nv * VL, ld, ld, w->means + k * ld,
-                         w->packed + k * wide_packed_size(ld),
+            wide_product(w->x, 0, nv * VL, d, ld, ld, w->means + k * ld,
+                         w->packed + k * wide_packed_size(d, ld),
                          w->y + (w->stored ? k * B * ld : 0), w->square);
             for (int64_t v = 0; v < nv; v++) {
                 vec p = w->shift[k] - 0.5 * sum_each(w->square + v * VL * VL);

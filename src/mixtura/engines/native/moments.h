@@ -99,16 +99,16 @@ static void wide_component(struct work *w, int64_t k, int64_t nv, int64_t rows)
                        w->first + k * ld);
             m += s->n;
         }
-        wide_sums(w->tmp, m, ld, w->second + k * ld * ld);
+        wide_sums(w->tmp, m, w->d, ld, w->second + k * ld * ld);
         return;
     }
     if (!w->stored) {
-        wide_product(w->x, list, ROUND_UP(rows, TILE_ROWS), ld, ld, w->means + k * ld,
-                     w->packed + k * wide_packed_size(ld), w->y, w->square);
+        wide_product(w->x, list, ROUND_UP(rows, TILE_ROWS), w->d, ld, ld, w->means + k * ld,
+                     w->packed + k * wide_packed_size(w->d, ld), w->y, w->square);
         list = 0;
     }
     wide_scale(y, list, rows, ld, r, w->tmp, w->first + k * ld);
-    wide_sums(w->tmp, rows, ld, w->second + k * ld * ld);
+    wide_sums(w->tmp, rows, w->d, ld, w->second + k * ld * ld);
 }
 
 /* The tied scatter without a triangle per component: deviations of rows from their own
@@ -125,14 +125,14 @@ static void tied_pairs(struct work *w, int64_t nv)
     if (w->wide) {
         columns_to_rows(w->bar, B, d, n, w->tmp, w->ld);
         wide_scale(w->tmp, 0, n, w->ld, w->weight, w->tmp, 0);
-        wide_sums(w->tmp, n, w->ld, w->second);
+        wide_sums(w->tmp, n, w->d, w->ld, w->second);
     } else {
         narrow_table[d].sums(w->bar, B, w->weight, nv, w->second, w->spare);
     }
     if (K > NARROW_MAX) {
         columns_to_rows(w->log_p, B, K, n, w->tmp, w->pair_ld);
         wide_scale(w->tmp, 0, n, w->pair_ld, w->weight, w->tmp, 0);
-        wide_sums(w->tmp, n, w->pair_ld, w->pair);
+        wide_sums(w->tmp, n, K, w->pair_ld, w->pair);
     } else {
         narrow_table[K].sums(w->log_p, B, w->weight, nv, w->pair, w->spare);
     }

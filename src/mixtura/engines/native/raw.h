@@ -89,13 +89,15 @@ static void add_raw(const struct work *w, struct mixtura_moments *out)
 }
 
 /* Whether the sums in out have the digits that RAW_SECOND promises: not where a component has
- * shrunk to a small part of its deviations, nor where the square of a row of no share left the
- * range of numbers. */
+ * shrunk to a small part of its deviations (of spherical ones only first moments lose by that, and
+ * half as many digits), nor where the square of a row of no share left the range of numbers. */
 static int raw_holds(const struct work *w, const struct mixtura_moments *out)
 {
-    int64_t axes = w->form == FORM_DIAG ? w->d : w->form == FORM_SPHERICAL ? 1 : 0;
+    int diag = w->form == FORM_DIAG;
+    int64_t axes = diag ? w->d : w->form == FORM_SPHERICAL ? 1 : 0;
+    double lost = diag ? RAW_LOST : RAW_LOST * RAW_LOST;
     for (int64_t k = 0; k < w->K; k++) {
-        double far = w->form == FORM_DIAG ? w->far[k] : 0.0, least = RAW_LOST * far * far * out->count[k];
+        double least = lost * w->far[k] * w->far[k] * out->count[k];
         for (int64_t j = 0; j < axes && w->raw[k]; j++)
             if (!(out->second[k * axes + j] >= least) || isinf(out->second[k * axes + j]))
                 return 0;

@@ -29,8 +29,8 @@ static void screen_bounds(struct work *w, int64_t nv)
     int64_t ld = w->ld;
     for (int64_t k = 0; k < w->K; k++) {
         double *log_p = w->log_p + k * w->stride;
-        wide_product(w->x, 0, nv * VL, ld, w->lead, w->means + k * ld,
-                     w->packed + k * wide_packed_size(ld), w->tmp, w->square);
+        wide_product(w->x, 0, nv * VL, w->d, ld, w->lead, w->means + k * ld,
+                     w->packed + k * wide_packed_size(w->d, ld), w->tmp, w->square);
         for (int64_t v = 0; v < nv; v++) {
             vec p = w->shift[k] - 0.5 * sum_each(w->square + v * VL * VL);
             store(log_p + v * VL, p);
@@ -56,8 +56,8 @@ static void screen_segment(struct work *w, int64_t k, const struct segment *s, i
     double *log_p = w->log_p + k * w->stride;
     for (int64_t t = s->n; t < n; t++)
         list[t] = list[0];
-    wide_product(w->x, list, n, ld, ld, w->means + k * ld,
-                 w->packed + k * wide_packed_size(ld), w->y + s->start * ld, w->square);
+    wide_product(w->x, list, n, w->d, ld, ld, w->means + k * ld,
+                 w->packed + k * wide_packed_size(w->d, ld), w->y + s->start * ld, w->square);
     for (int64_t t = 0; t < s->n; t += VL) {
         vec p = w->shift[k] - 0.5 * sum_each(w->square + t * VL);
         for (int64_t l = 0; l < VL && t + l < s->n; l++) {
@@ -115,7 +115,7 @@ static int screen_density(struct work *w, int64_t nv, int *pays)
         at += ROUND_UP(other[k].n, TILE_ROWS);
     }
     /* The bounds themselves cost a share of the triangle. */
-    double share = (double)wide_packed_size(w->lead) / (double)wide_packed_size(w->ld);
+    double share = (double)wide_tiles_size(w->lead) / (double)wide_packed_size(w->d, w->ld);
     *pays = (double)at < (0.7 - share) * (double)(nv * VL * K);
     return 1;
 }

@@ -17,28 +17,49 @@
 #define SCREEN_BLOCK 384 /* the same, when screening leaves few rows to each component */
 #define ROUND_UP(n, m) (((n) + (m) - 1) / (m) * (m))
 
-/* Doubles taken by one packed whitening matrix. */
-static int64_t wide_packed_size(int64_t ld)
+/* So few columns beyond whole vectors are sums along a row: in a tile most lanes would be idle. */
+#define TAIL (VL > 4 ? 2 : VL > 2)
+
+/* The columns of d that are worked out in tiles, of rows of ld. */
+static int64_t wide_tiled(int64_t d, int64_t ld)
+{
+    int64_t whole = d / VL * VL;
+    return whole && d - whole <= TAIL ? whole : ld;
+}
+
+/* Doubles taken by the packed weights of the first cols columns, in tiles. */
+static int64_t wide_tiles_size(int64_t cols)
 {
     int64_t size = 0;
-    for (int64_t j = 0; j < ld; j += 2 * VL)
-        size += (j + 2 * VL < ld ? j + 2 * VL : ld) * 2 * VL;
+    for (int64_t j = 0; j < cols; j += 2 * VL)
+        size += (j + 2 * VL < cols ? j + 2 * VL : cols) * 2 * VL;
     return size;
 }
 
+/* Doubles taken by one packed whitening matrix. */
+static int64_t wide_packed_size(int64_t d, int64_t ld)
+{
+    int64_t tiled = wide_tiled(d, ld);
+    return wide_tiles_size(tiled) + (tiled < d ? (d - tiled) * ld : 0);
+}
+
 /* Pack lower triangular W (d x d) so that the product reads it in order: for each group
- * of 2 VL outputs, for each input c that they need, the 2 VL weights. */
+ * of 2 VL outputs, for each input c that they need, the 2 VL weights; then the tail's rows. */
 static void wide_pack(int64_t d, int64_t ld, const double *restrict whiten,
                       double *restrict packed)
 {
-    for (int64_t j = 0; j < ld; j += 2 * VL) {
-        int64_t end = j + 2 * VL < ld ? j + 2 * VL : ld;
+    int64_t tiled = wide_tiled(d, ld);
+    for (int64_t j = 0; j < tiled; j += 2 * VL) {
+        int64_t end = j + 2 * VL < tiled ? j + 2 * VL : tiled;
         memset(packed, 0, (size_t)(end * 2 * VL) * sizeof *packed);
-        for (int64_t o = j; o < j + 2 * VL && o < d; o++)
+        for (int64_t o = j; o < j + 2 * VL && o < d && o < end; o++)
             for (int64_t c = 0; c <= o; c++)
                 packed[c * 2 * VL + o - j] = whiten[o * d + c];
         packed += end * 2 * VL;
     }
+    for (int64_t o = tiled; o < d; o++, packed += ld)
+        for (int64_t c = 0; c < ld; c++)
+            packed[c] = c <= o ? whiten[o * d + c] : 0.0;
 }
 
 /* TILE_ROWS rows, outputs j.. of V vectors, in place: the columns before j are still
@@ -97,16 +118,41 @@ INLINE void wide_centre(const double *restrict x, const int32_t *restrict rows, 
     }
 }
 
+/* The last T columns of one tile, in place, while those before are still x - mean. */
+INLINE void wide_tail(const int T, double *restrict y, int64_t ld,
+                      const double *restrict weights, double *restrict square)
+{
+    for (int i = 0; i < TILE_ROWS; i++) {
+        const double *yi = y + i * ld;
+        vec a[2], found = {0};
+        UNROLL
+        for (int t = 0; t < T; t++)
+            a[t] = (vec){0};
+        for (int64_t c = 0; c < ld; c += VL) {
+            vec x = load(yi + c);
+            UNROLL
+            for (int t = 0; t < T; t++)
+                a[t] += x * load(weights + t * ld + c);
+        }
+        UNROLL
+        for (int t = 0; t < T; t++)
+            found[t] = sum_lanes(a[t]);
+        store(y + i * ld + ld - VL, found);
+        store(square + i * VL, found * found);
+    }
+}
+
 /* The first cols columns of y = W (x - mean), for n rows (n a multiple of TILE_ROWS);
  * square (n x VL) receives the squares of y summed lane by lane. Row i of x is
  * x + rows[i] ld, or x + i ld. cols is ld, or less and a multiple of 2 VL. */
 static void wide_product(const double *restrict x, const int32_t *restrict rows, int64_t n,
-                         int64_t ld, int64_t cols, const double *restrict mean,
+                         int64_t d, int64_t ld, int64_t cols, const double *restrict mean,
                          const double *restrict packed, double *restrict y,
                          double *restrict square)
 {
-    int64_t last = (cols - 1) / (2 * VL) * (2 * VL);
-    int64_t size = wide_packed_size(cols);
+    int64_t tiled = cols < ld ? cols : wide_tiled(d, ld);
+    int64_t last = (tiled - 1) / (2 * VL) * (2 * VL);
+    int64_t size = wide_tiles_size(tiled);
     wide_centre(x, rows, 0, ld, cols, mean, y);
     for (int64_t i = 0; i < n; i += TILE_ROWS) {
         double *yi = y + i * ld;
@@ -114,13 +160,18 @@ static void wide_product(const double *restrict x, const int32_t *restrict rows,
         /* One tile ahead, so that no read waits for a store just made. */
         if (i + TILE_ROWS < n)
             wide_centre(x, rows, i + TILE_ROWS, ld, cols, mean, y);
+        if (tiled < cols && tiled + 1 == d)
+            wide_tail(1, yi, ld, p, square + i * VL);
+        else if (tiled < cols)
+            wide_tail(2, yi, ld, p, square + i * VL);
         for (int64_t j = last; j >= 0; j -= 2 * VL) {
-            int64_t end = j + 2 * VL < cols ? j + 2 * VL : cols;
+            int64_t end = j + 2 * VL < tiled ? j + 2 * VL : tiled;
+            int fresh = j == last && tiled == cols;
             p -= end * 2 * VL;
             if (end - j == 2 * VL)
-                wide_tile(2, yi, ld, p, j, j == last, square + i * VL);
+                wide_tile(2, yi, ld, p, j, fresh, square + i * VL);
             else
-                wide_tile(1, yi, ld, p, j, j == last, square + i * VL);
+                wide_tile(1, yi, ld, p, j, fresh, square + i * VL);
         }
     }
 }
@@ -152,19 +203,23 @@ INLINE void wide_sums_tile(const int J, const int V, const double *restrict y, i
             store(second + (j + t) * ld + l + v * VL, a[t][v]);
 }
 
-/* Lower triangle of second (ld x ld) += Y'Y over the m rows of y. Entries above the
- * diagonal, within a vector of it, are junk. */
-static void wide_sums(const double *restrict y, int64_t m, int64_t ld,
+/* Lower triangle of second (ld x ld) += Y'Y over the m rows of y, of the first d columns. Entries
+ * above the diagonal, within a vector of it, are junk. */
+static void wide_sums(const double *restrict y, int64_t m, int64_t d, int64_t ld,
                       double *restrict second)
 {
-    for (int64_t l = 0; l < ld; l += 2 * VL) {
+    for (int64_t l = 0; l < d; l += 2 * VL) {
+        if (d - l <= 2 && l + VL > d) {
+            wide_sums_tile(2, 1, y, m, ld, l, l, second);
+            break;
+        }
         wide_sums_tile(VL, 1, y, m, ld, l, l, second);
         int64_t j = l + VL;
-        for (; j + TILE_ROWS <= ld; j += TILE_ROWS)
+        for (; j + 4 < d && j + TILE_ROWS <= ld; j += TILE_ROWS)
             wide_sums_tile(TILE_ROWS, 2, y, m, ld, j, l, second);
-        for (; j + 4 <= ld; j += 4)
+        for (; j + 2 < d && j + 4 <= ld; j += 4)
             wide_sums_tile(4, 2, y, m, ld, j, l, second);
-        for (; j + 2 <= ld; j += 2)
+        for (; j < d; j += 2)
             wide_sums_tile(2, 2, y, m, ld, j, l, second);
     }
 }

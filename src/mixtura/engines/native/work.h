@@ -135,7 +135,7 @@ static void work_carve(struct work *w, char *base, int64_t *used)
     w->live = (int32_t *)(void *)carve(base, used, K);
     w->hidden = (int32_t *)(void *)carve(base, used, K);
     w->shift = carve(base, used, K);
-    w->packed = carve(base, used, w->wide ? (full ? K : 1) * wide_packed_size(ld) : 0);
+    w->packed = carve(base, used, w->wide ? (full ? K : 1) * wide_packed_size(d, ld) : 0);
     w->means = carve(base, used, K * ld);
     w->centre = carve(base, used, ld + VL);
     w->scale = carve(base, used, axis ? K * d : 0);
