@@ -145,7 +145,8 @@ def _to_stdout(whole: bool) -> Iterator[Put]:
 
     sys.stdout.flush()
     with SpooledTemporaryFile(_HELD) as waiting:
-        with delimited_alike(_Waiting(waiting) if whole else _Printable(), "standard output") as put:
+        stream = _Waiting(waiting) if whole else _Printable()
+        with delimited_alike(stream, "standard output") as put:
             yield put
         waiting.seek(0)
         # Not after an error: a broken pipe would hide it.
