@@ -24,7 +24,7 @@ from mixtura.families.by_moments import by_moments
 from mixtura.fitting.anchors import Anchors
 from mixtura.fitting.columns import BY_COLUMN, by_column
 from mixtura.fitting.crowds import CROWDS, by_crowd, crowd
-from mixtura.fitting.exchange import exchange
+from mixtura.fitting.exchange import EXCHANGE, Exchanges, exchange
 from mixtura.fitting.hierarchical import hierarchical, ward
 from mixtura.fitting.known import BY_LABELS, as_told, by_labels
 from mixtura.fitting.roles import Roles, matched
@@ -99,7 +99,7 @@ STARTS: dict[str, Start] = {
     "hierarchical": hierarchical,
     "ward": ward,
     "moments": moments,
-    "exchange": exchange,
+    EXCHANGE: exchange,
     "spheres": spheres,
     "tied": tied,
 }
@@ -154,6 +154,15 @@ class StartMaker:
         return self._framed[frame]
 
     @cached_property
+    def _exchanges(self) -> dict[int, Exchanges]:
+        return {}
+
+    def _start(self, name: str, frame: int) -> Start:
+        if name != EXCHANGE:
+            return STARTS[name]
+        return self._exchanges.setdefault(frame, Exchanges()).start
+
+    @cached_property
     def _crowds(self) -> dict[int, AnyArray]:
         return {}
 
@@ -179,7 +188,7 @@ class StartMaker:
         resp = (
             self.parted
             if name == BY_COLUMN and self.parted is not None
-            else STARTS[name](Z, self.weights, K, rng)
+            else self._start(name, frame)(Z, self.weights, K, rng)
             if means is None
             else one_hot(nearest(Z, self.frames[frame](means)), K)
         )
