@@ -205,6 +205,14 @@ def test_parts_of_other_types_are_told_apart(
     assert names(folder) == ["k"]
 
 
+@pytest.mark.parametrize("command", ["score", "audit", "goodness"])
+def test_weights_are_no_column_of_the_model(folder: Path, model: Path, command: str) -> None:
+    (folder / "t.csv").write_text("\n".join(LINES))
+    done = run(command, model, "t.csv", "--weights", "waiting")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "column 'waiting' is one of the model's 2, 'eruptions', 'waiting'" in done.stderr
+
+
 def test_weights_of_nothing_are_refused(folder: Path, model: Path) -> None:
     (folder / "t.csv").write_text("eruptions,waiting,w\n3.6,79,0\n1.8,54,0\n")
     done = run("score", model, "t.csv", "--weights", "w")

@@ -228,6 +228,12 @@ def chosen(
             )
     if names is None:
         names = [name for name in numeric_columns(frame) if name not in others]
+    twice = [name for name in names if name in others]
+    if twice:
+        raise TableError(
+            f"{path}: column {twice[0]!r} is one of the model's {d}, {_listed(names)}, and cannot "
+            "be of weights or the like too: fit the model without it, or name another column"
+        )
     if len(names) != d:
         raise TableError(
             f"{path}: the model has {d} columns, and here are {len(names)} ({_listed(names)}): "
