@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture as Theirs
 
-from mixtura import FitError, GaussianMixture, PoissonHMM, PoissonMixture, audit
+from mixtura import GaussianMixture, PoissonHMM, PoissonMixture, audit
 from mixtura.errors import LikelihoodFell
 from mixtura.fitting.hierarchical import hierarchical
 from mixtura.records import Array
