@@ -148,6 +148,9 @@ def test_what_cannot_be_looked_up_is_refused() -> None:
         fitted.predict(numbers.astype(int))
     with pytest.raises(ValueError, match=r"'eyes' holds text \('blue'\): give numbers"):
         mixtura.GaussianMixture(2).fit(FRAME)
+    odd["eyes"] = [" ", "1.5", "green"]
+    with pytest.raises(ValueError, match=r"'eyes' holds text \('green'\)"):
+        mixtura.GaussianMixture(2).fit(odd[["eyes"]])
     named = pd.DataFrame(CODES, columns=FRAME.columns)
     plain = Mixture("categorical", 2, random_state=0).fit(named)
     with pytest.raises(ValueError, match=r"'eyes' holds text \('blue'\)"):

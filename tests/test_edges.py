@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, logsumexp
 
+from mixtura import fit
 from mixtura.data.rows import Rows
 from mixtura.engines.local import LocalSweep
 from mixtura.families.base import Family
 from mixtura.families.bernoulli import Bernoulli
 from mixtura.families.categorical import Categorical
+from mixtura.families.multinomial import Multinomial
 from mixtura.families.poisson import Poisson
 from mixtura.families.priors import Flat
 from mixtura.models.mixture import Mixture
@@ -101,6 +104,29 @@ def test_planted_certainties_are_left(planted: float) -> None:
     top = highest(law, X, 4)
     assert stopped.objective < top - 0.5
     assert climb.objective == pytest.approx(top, abs=1e-5)
+
+
+@pytest.mark.parametrize("solver", ["auto", "squarem", "anderson", "lbfgs", "newton"])
+@pytest.mark.parametrize("kind", ["categorical", "multinomial"])
+def test_every_solver_leaves_a_start_of_zeros_without_a_warning(kind: str, solver: str) -> None:
+    rng = np.random.default_rng(3)
+    shares = np.array([[0.6, 0.3, 0.1], [0.1, 0.3, 0.6]])[rng.integers(0, 2, 300)]
+    family: Family = Multinomial()
+    X = np.stack([rng.multinomial(9, p) for p in shares]).astype(float)
+    zeros, inside = [[0.5, 0.5, 0.0], [0.0, 0.5, 0.5]], [[0.5, 0.4, 0.1], [0.1, 0.4, 0.5]]
+    if kind == "categorical":
+        above = rng.random((300, 3, 1)) > shares.cumsum(axis=1)[:, None, :2]
+        family, X = Categorical((3, 3, 3)), above.sum(axis=2).astype(float)
+        zeros, inside = np.tile(zeros, 3).tolist(), np.tile(inside, 3).tolist()
+    model = Mixture(family, Flat())
+
+    def end(cells: list[list[float]]) -> float:
+        start = MixtureParams(np.full(2, 0.5), family.params({"probabilities": np.array(cells)}))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return fit(model, X, start=start, solver=solver, tol=1e-9).summary.loglik
+
+    assert end(zeros) == pytest.approx(end(inside), abs=1e-4)
 
 
 def test_planted_rates_and_weights_of_nothing_are_left() -> None:

@@ -7,7 +7,7 @@ import pytest
 import sklearn.datasets
 
 from mixtura import GaussianMixture
-from mixtura.fitting.exchange import ROUND, exchange, joining
+from mixtura.fitting.exchange import MOST, ROUND, Exchanges, exchange, joining
 
 
 def criterion(Z: np.ndarray, w: np.ndarray, labels: np.ndarray, K: int) -> float:
@@ -35,6 +35,29 @@ def test_what_joining_gains_is_the_difference_of_two_likelihoods(weighted: bool)
             moved[i] = k
             told = gains[k, i] - gains[labels[i], i]
             assert criterion(Z, w, moved, 3) - here == pytest.approx(told, abs=1e-9)
+
+
+@pytest.mark.parametrize("d", [3, 12])
+def test_partitions_side_by_side_are_judged_each_as_if_alone(d: int) -> None:
+    rng = np.random.default_rng(1)
+    Z, w, labels = (
+        rng.normal(size=(30, d)),
+        rng.uniform(0.5, 2.0, 30),
+        rng.integers(3, size=(6, 30)),
+    )
+    alone = [joining(Z, w, each, 3) for each in labels]
+    np.testing.assert_allclose(joining(Z, w, labels, 3), alone, rtol=1e-9, atol=1e-9)
+
+
+def test_a_race_is_given_as_many_as_it_asks_for_and_one_alone_is_the_plain_start() -> None:
+    Z, w = np.random.RandomState(1).normal(size=(20, 2)), np.ones(20)
+    rng, made = np.random.RandomState(0), Exchanges()
+    first, *rest = [made.start(Z, w, 2, rng) for _ in range(MOST)]
+    np.testing.assert_array_equal(first, exchange(Z, w, 2, np.random.RandomState(0)))
+    assert len({each.tobytes() for each in rest}) > 1
+    # None is left over: the next race begins anew.
+    again = made.start(Z, w, 2, np.random.RandomState(0))
+    np.testing.assert_array_equal(again, first)
 
 
 def test_rows_that_are_all_equal_have_a_start() -> None:

@@ -371,9 +371,11 @@ def test_resamples_have_the_gaps_of_the_table(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_column_of_names_of_rows_is_refused() -> None:
-    frame = PEOPLE.assign(person=[f"p{i}" for i in range(len(PEOPLE))])
-    with pytest.raises(ValueError, match="'person' has another category in each of its"):
-        LatentClass(2).fit(frame)
+    names = [f"p{i}" for i in range(len(PEOPLE))]
+    with pytest.raises(ValueError, match="column 'person' has another category in each row"):
+        LatentClass(2).fit(PEOPLE.assign(person=names))
+    with pytest.raises(ValueError, match=r"columns 'person', 'born' have .*: leave them out"):
+        LatentClass(2).fit(PEOPLE.assign(person=names, born=names[::-1]))
 
 
 @pytest.mark.parametrize("pieces", [False, True])

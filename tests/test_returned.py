@@ -318,6 +318,7 @@ def test_a_familys_record_says_where_parameters_live(record: Any, sentence: str)
         ("least", "0", "str '0': it must be a number"),
         ("column_kind", "count", "str 'count': it must be one of 'density', 'counts'"),
         ("least_rows", 0.5, "float 0.5: it must be a whole number"),
+        ("generalised", 1, "int 1: it must be True or False"),
         ("generalised", lambda self: True, "a method: it must be True or False"),
     ],
 )

@@ -79,6 +79,10 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "chosen text": ("t.csv", IRIS, {"columns": ["class"]}, "'class' holds text .*needs numbers"),
     "two texts": ("t.csv", "a,b c,d\n1,u,v\n", {}, "leave them out with --exclude 'b c,d'"),
     "stray text": ("t.csv", "a\n1\n?\n", {}, r"holds text \('\?'\) in row 2 among its numbers"),
+    "text below gaps": ("t.csv", "a,b\n1,2\n,3\nNA,4\nbad,5\n", {},
+                        r"holds text \('bad'\) in row 4 among its numbers"),
+    "text alone below gaps": ("t.csv", "a,b\n,2\nu,3\nv,4\n", {}, r"holds text \('u', ...\):"),
+    "decimal commas below gaps": ("t.csv", "a;b\n;1.5\n2,5;2.5\n", {}, r"commas \('2,5'; --dec"),
     "decimal commas beside points": ("t.csv", "a;b\n1,5;1.5\n", {}, r"'a' holds decimal commas "
                                      r"\('1,5'; --decimal , reads them\)"),
     "dates": ("t.csv", "a,b\n2020-01-01,1\n", {}, "'a' holds dates or times"),

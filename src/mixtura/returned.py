@@ -192,7 +192,7 @@ def refuse_settings(one: Any, settings: Mapping[str, Setting]) -> None:
 
 
 def _truth(value: Any) -> bool:
-    return isinstance(value, bool | np.bool_ | int) and value in (False, True)
+    return isinstance(value, bool | np.bool_)
 
 
 def _rows(value: Any) -> bool:

@@ -27,6 +27,8 @@ from mixtura.families.contaminated.tails import GOOD, MOST
 from mixtura.families.gaussian.prior import no_prior
 from mixtura.families.heavy.family import TYPES
 from mixtura.families.heavy.prior import HeavyPrior
+from mixtura.fitting import crowds
+from mixtura.fitting.noise import in_crowds
 from mixtura.models.mixture import Mixture as Model
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array, Chunk
@@ -84,6 +86,29 @@ def test_rows_all_about_take_no_component_of_their_own(kind: type, seed: int) ->
     X = np.vstack([centres[groups] + rng.normal(size=(600, 3)), rng.uniform(-20, 24, (120, 3))])
     labels = kind(3, random_state=0).fit(X).predict(X)[:600]
     assert adjusted_rand_score(groups, labels) > 0.95
+
+
+def test_blocks_with_heavy_tails_find_groups_among_outliers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[int] = []
+
+    def counted(Z: Array) -> AnyArray:
+        looks.append(len(Z))
+        return in_crowds(Z)
+
+    monkeypatch.setattr(crowds, "in_crowds", counted)
+    rng = np.random.default_rng(3)
+    groups = rng.integers(0, 4, 600)
+    X = rng.uniform(-8, 8, (4, 2))[groups] + rng.normal(size=(600, 2))
+    counts = rng.poisson(np.array([2.0, 5.0, 9.0, 14.0])[groups])
+    clean = rng.random(600) > 0.2
+    X[~clean] = rng.uniform(-40, 40, (np.sum(~clean), 2))
+    family = Product([Block("student", [0, 1]), Block("poisson", [2])])
+    labels = Mixture(family, 4, random_state=0).fit_predict(np.column_stack([X, counts]))
+    assert adjusted_rand_score(groups[clean], labels[clean]) > 0.9
+    # Once for each of the two frames, not for each start.
+    assert looks == [600, 600]
 
 
 def test_the_maximum_is_scipys() -> None:

@@ -33,9 +33,38 @@ def test_the_variance_of_rounding_is_a_twelfth_of_the_squared_step(step):
     np.testing.assert_allclose(grain.whiten @ grain.added @ grain.whiten.T, [[1.0]])
 
 
-def test_columns_that_are_not_rounded_have_no_grain():
-    X = np.random.default_rng(0).normal(size=(200, 3))
-    assert grain_of(X, len(X), np.cov(X.T)) is None
+def drawn(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Columns of light and heavy tails."""
+    columns = rng.uniform(size=n), rng.normal(3.0, 1.0, n), rng.standard_t(2.0, n)
+    return np.column_stack([*columns, rng.exponential(size=n), rng.lognormal(0.0, 2.0, n)])
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("n", [200, 2048, 5000, 200_000])
+def test_columns_that_are_not_rounded_have_no_grain(n: int, kind: type) -> None:
+    # Of many rows the smallest gap is so small that all are whole multiples of it but for rounding.
+    X = drawn(np.random.default_rng(0), n).astype(kind)
+    assert grain_of(X, n, np.cov(X.T)) is None
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("step", [0.01, 0.02])
+def test_the_step_of_many_rows_is_found_in_either_precision(step: float, kind: type) -> None:
+    rng = np.random.default_rng(1)
+    X = (np.rint(drawn(rng, 5000)[:, [0, 1, 3]] / step) * step).astype(kind)
+    grain = grain_of(X, 5000, np.cov(X.T))
+    assert grain is not None
+    assert grain.columns.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(grain.added, np.eye(3) * step**2 / 12, rtol=1e-5, atol=1e-12)
+
+
+def test_the_last_digits_of_sums_are_no_step() -> None:
+    rng = np.random.default_rng(2)
+    X = (rng.integers(0, 90, (400, 1)) * 0.1 - rng.integers(0, 90, (400, 1)) * 0.1) + 3.0
+    assert np.diff(np.unique(X)).min() < 1e-12
+    grain = grain_of(X, 400, np.cov(X.T).reshape(1, 1))
+    assert grain is not None
+    np.testing.assert_allclose(grain.added, [[0.01 / 12]])
 
 
 def test_only_what_is_narrower_than_the_rounding_is_made_wider_and_not_along_the_sum():

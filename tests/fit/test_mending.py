@@ -12,6 +12,7 @@ from mixtura.data.rows import Rows
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.fitting import proposals
+from mixtura.fitting.climbs import Climbs
 from mixtura.fitting.mending import mended
 from mixtura.fitting.mixture_fit import prepare
 from mixtura.fitting.race import Race
@@ -83,3 +84,20 @@ def test_a_default_fit_of_many_components_ends_without_spikes() -> None:
     assert fit is not None
     assert fit.verdict == "interior maximum"
     assert all(each.verdict == "regular" for each in fit.standings)
+
+
+def test_a_climb_that_failed_is_not_climbed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts: list[bytes] = []
+    climbed = Climbs._climbed
+
+    def counted(climbs: Climbs, model: Any, start: Any, *rest: Any, **named: Any) -> Any:
+        if not model.penalised:
+            starts.append(start.components.means.tobytes())
+        return climbed(climbs, model, start, *rest, **named)
+
+    monkeypatch.setattr(Climbs, "_climbed", counted)
+    X = np.random.default_rng(1).normal(size=(60, 2))
+    fit = GaussianMixture(8, random_state=0).fit(X).fit_result_
+    assert fit is not None
+    assert fit.verdict == "boundary"
+    assert len(set(starts)) == len(starts) > 1

@@ -63,7 +63,8 @@ def predict(
     mixture's outliers, whose chance is p_outlier; where the fit was told
     names of groups, labels are these, and so are the ends of p_0, p_1, ... Columns are matched by
     name; others are kept. --columns is for models and tables without column names. The table may
-    be larger than memory: it is read and written in pieces.
+    be larger than memory: it is read and written in pieces. Nothing is written, to a file, a
+    terminal or a pipe, before every row has its answer.
 
     With --scores also entropy (of the probabilities, in nats), p_value (how often the mixture draws
     a row as unlikely) and, of Gaussian, t and contaminated groups, outlier_score (-log10 of the
@@ -86,7 +87,8 @@ def predict(
         besides.refuse_stranger(mixture, model)
         if is_chain(mixture):
             file = asked_file(mixture, table, order, names, dialect)
-            put_table(_with_states(mixture, file, no_look_ahead, prefix, out), out)
+            with_states = _with_states(mixture, file, no_look_ahead, prefix, out)
+            put_table(with_states, out, whole=True)
             return
         order.refuse(model)
         if no_look_ahead:

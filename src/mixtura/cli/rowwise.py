@@ -1,13 +1,19 @@
-"""Tables of any size, answered row by row: read, answered and written piece by piece."""
+"""Tables of any size, answered row by row: read, answered and written piece by piece.
+
+What is wrong with a table may stand in its last row, so answers go to standard output when there
+is one for every row; until then they wait in a temporary file.
+"""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import SpooledTemporaryFile, gettempdir
+from typing import IO, TYPE_CHECKING, Any
 
 from mixtura.cli.reading import is_long
 from mixtura.cli.streams import abandon, reason, writing_stdout
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
 
 # Pieces read ahead of the one that is answered.
 _AHEAD = 2
+# Bytes of text for standard output that wait in memory.
+_HELD = 1 << 24
 # The new columns, by name, of some rows, of which so many are above.
 Answer = Callable[["Table", int], Mapping[str, "AnyArray"]]
 
@@ -89,7 +97,7 @@ def append(
     from mixtura.data.tables import append_columns
 
     done = 0
-    with _put(out) as put:
+    with _put(out, whole=True) as put:
         for table in tables:
             rows = piece_rows(table.frame.num_columns + width)
             for start in range(0, len(table.X), rows):
@@ -112,9 +120,9 @@ def rows_above(first: int) -> Iterator[None]:
         raise bad.behind(first) from None
 
 
-def put_table(frames: Iterator[pa.Table], out: Path | None) -> None:
-    """Write a table that comes in pieces to a file, or as CSV to stdout."""
-    with _put(out) as put:
+def put_table(frames: Iterator[pa.Table], out: Path | None, *, whole: bool) -> None:
+    """Write a table that comes in pieces to a file, or as CSV to stdout: `whole` or not at all."""
+    with _put(out, whole) as put:
         for frame in frames:
             put(frame)
 
@@ -124,22 +132,26 @@ def on_screen(out: Path | None) -> bool:
     return out is None and sys.stdout.isatty()
 
 
-def _put(out: Path | None) -> AbstractContextManager[Put]:
+def _put(out: Path | None, whole: bool) -> AbstractContextManager[Put]:
     from mixtura.data.writing import writing
 
-    return _to_stdout() if out is None else writing(out)
+    return _to_stdout(whole) if out is None else writing(out)
 
 
 @contextmanager
-def _to_stdout() -> Iterator[Put]:
+def _to_stdout(whole: bool) -> Iterator[Put]:
     """Rows as CSV on stdout, where errors of writing name it."""
     from mixtura.data.writing import delimited_alike
 
     sys.stdout.flush()
-    with delimited_alike(_Printable(), "standard output") as put:
-        yield put
+    with SpooledTemporaryFile(_HELD) as waiting:
+        stream = _Waiting(waiting) if whole else _Printable()
+        with delimited_alike(stream, "standard output") as put:
+            yield put
+        waiting.seek(0)
         # Not after an error: a broken pipe would hide it.
         with writing_stdout():
+            shutil.copyfileobj(waiting, sys.stdout.buffer)
             sys.stdout.buffer.flush()
 
 
@@ -153,6 +165,22 @@ class _Printable:
         except OSError as error:
             abandon("stdout")
             raise OSError(reason(error)) from None
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """What standard output is to have, in a temporary file."""
+
+    file: IO[bytes]
+
+    def write(self, text: Any) -> None:
+        """Write UTF-8 text, controls in it spelt out."""
+        try:
+            self.file.write(printable_rows(text))
+        except OSError as error:
+            raise OSError(
+                f"{reason(error)}, in {gettempdir()}, where rows wait for the last one: use --out"
+            ) from None
 
 
 def _kept(
@@ -200,6 +228,12 @@ def chosen(
             )
     if names is None:
         names = [name for name in numeric_columns(frame) if name not in others]
+    twice = [name for name in names if name in others]
+    if twice:
+        raise TableError(
+            f"{path}: column {twice[0]!r} is one of the model's {d}, {_listed(names)}, and cannot "
+            "be of weights or the like too: fit the model without it, or name another column"
+        )
     if len(names) != d:
         raise TableError(
             f"{path}: the model has {d} columns, and here are {len(names)} ({_listed(names)}): "

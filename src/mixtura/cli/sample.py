@@ -58,4 +58,4 @@ def sample(
         what = "state" if chain else "label"
         family, groups = mixture.fitted_family(), group_names(mixture)
         names, told = mixture.view().names, working.paced(n, None)
-        put_table(frames(), out)
+        put_table(frames(), out, whole=False)

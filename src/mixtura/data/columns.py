@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixtura.data.exact import DATES
-from mixtura.data.numerals import COMMAS, ENGLISH, KNOWN, MINUS, PLAIN, POINTS
+from mixtura.data.numerals import COMMAS, ENGLISH, KNOWN, MINUS, PLAIN, POINTS, present, stranger
 from mixtura.records import Array
 
 
@@ -55,15 +55,16 @@ def description(frame: pa.Table, name: str) -> str:
         return DATES
     if not is_text(kind):
         return f"holds values of type {kind}"
-    text = frame[name].cast(pa.large_string())
+    text = present(frame[name].cast(pa.large_string()))
+    if text.null_count == len(text):
+        return "is empty"
     strange = spelling(text)
     if strange is not None:
         return strange
-    numbers = pc.fill_null(pc.match_substring_regex(text, PLAIN.pattern), True)
-    if pc.any(pc.and_(numbers, pc.is_valid(text))).as_py():
-        row = pc.index(numbers, False).as_py()
+    if pc.any(pc.match_substring_regex(text, PLAIN.pattern)).as_py():
+        row, found = stranger(text, PLAIN)
         odd = spelling(text.slice(row, 1))
-        told = f"holds text ({quoted(text[row].as_py())})" if odd is None else odd
+        told = f"holds text ({quoted(found)})" if odd is None else odd
         return f"{told} in row {row + 1} among its numbers"
     values = pc.unique(text.drop_null())
     return f"holds text ({quoted(values[0].as_py())}{', ...' if len(values) > 1 else ''})"
@@ -83,7 +84,7 @@ def spelling(text: pa.ChunkedArray) -> str | None:
     if any(mark in shown for mark in MINUS):
         return f"holds a minus sign that is not '-' ({shown})"
     if POINTS in reads:
-        return f"holds decimal points ({shown}) where other columns hold decimal commas"
+        return f"holds numbers as text ({shown}; or decimal points beside others' decimal commas)"
     if COMMAS in reads and ENGLISH in reads:
         return (
             f"holds commas that are decimal or separate thousands ({shown}; say --decimal , or "

@@ -60,17 +60,26 @@ def _huge(values: list[Any]) -> str | None:
 
 
 def _text(values: Iterable[Any]) -> str | None:
-    """What text there is; that of numbers is read as such."""
-    for value in values:
-        if isinstance(value, str | bytes):
-            try:
-                float(value)
-            except ValueError:
-                return (
-                    f"holds text ({str(value)!r}): give numbers; categories to a family for them, "
-                    "or leave the column out"
-                )
-    return None
+    """What text there is, none that is blank before another; that of numbers is read as such."""
+    odd = (str(v) for v in values if isinstance(v, str | bytes) and not _is_written(v))
+    found = next(odd, None)
+    if found is None:
+        return None
+    if not found.strip():
+        found = next(filter(str.strip, odd), found)
+    return (
+        f"holds text ({found!r}): give numbers; categories to a family for them, or leave the "
+        "column out"
+    )
+
+
+def _is_written(text: str | bytes) -> bool:
+    """Whether it is a number in writing."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _columns(X: Any, name: str) -> Iterator[tuple[str, str | None]]:
@@ -89,7 +98,7 @@ def _of_series(column: nw.Series[Any]) -> str | None:
     if kind.is_temporal():
         return _DAYS
     if kind in (nw.String, nw.Categorical, nw.Enum):
-        return _text(column.unique().to_list())
+        return _text(column.unique(maintain_order=True).to_list())
     if kind.is_integer() or kind.is_decimal():
         return _huge([column.min(), column.max()])
     if kind in (nw.Object, nw.Unknown):

@@ -143,6 +143,13 @@ def numbers_of(text: pa.ChunkedArray, numerals: Numerals) -> pa.ChunkedArray | N
     return rewritten.cast(pa.float64()) if pc.all(readable, min_count=0).as_py() else None
 
 
+def present(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column without the blanks around its text, missing values as null."""
+    trimmed = pc.utf8_trim_whitespace(text)
+    missing = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(MISSING, trimmed.type))
+    return pc.if_else(missing, pa.scalar(None, trimmed.type), trimmed)
+
+
 def stranger(text: pa.ChunkedArray, numerals: Numerals) -> tuple[int, str]:
     """The place of the first text in a column that keeps `numbers_of` from reading it, and it."""
     rewritten, readable = _rewritten(text, numerals)
@@ -154,12 +161,9 @@ def _rewritten(
     text: pa.ChunkedArray, numerals: Numerals
 ) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
     """A column written as Python writes numbers, missing values null; which values are numbers."""
-    trimmed = pc.utf8_trim_whitespace(text)
-    missing = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(MISSING, trimmed.type))
-    present = pc.if_else(missing, pa.scalar(None, trimmed.type), trimmed)
-    rewritten = plain(present, numerals)
+    rewritten = plain(present(text), numerals)
     readable = pc.match_substring_regex(rewritten, PLAIN.pattern)
-    endless = pc.is_in(pc.utf8_lower(rewritten), value_set=pa.array(_ENDLESS, trimmed.type))
+    endless = pc.is_in(pc.utf8_lower(rewritten), value_set=pa.array(_ENDLESS, rewritten.type))
     return rewritten, pc.or_(readable, endless)
 
 

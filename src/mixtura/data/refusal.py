@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any, SupportsInt
 
-import numpy as np
+from mixtura.returned import TRUTH
 
 
 class TableError(ValueError):
@@ -36,8 +36,9 @@ def refuse_given(what: str, settings: Mapping[str, Any], hint: str = "leave it o
 
 def truth(name: str, value: Any) -> bool:
     """True or False; ValueError for anything else, of which "no" would be true."""
-    if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name} must be True or False, got {value!r}")
+    right, must = TRUTH
+    if not right(value):
+        raise ValueError(f"{name} must be {must}, got {value!r}")
     return bool(value)
 
 

@@ -102,12 +102,19 @@ class Automatic(Product):
         chosen = self._chosen(names)
         own: Sequence[Any] = categories or [None] * len(names)
         kinds: dict[Family, list[int]] = {}
+        lone = [
+            names[j]
+            for j, met in enumerate(columns)
+            if j not in chosen and len(own[j] or ()) == met.count > MOST_CODES
+        ]
+        if lone:
+            # All at once: tables have several columns of names, codes and dates.
+            s, have, them = ("s", "have", "them") if len(lone) > 1 else ("", "has", "it")
+            raise ValueError(
+                f"X: column{s} {', '.join(map(repr, lone[:20]))} {have} another category in each "
+                f"row, which says nothing of the groups: leave {them} out"
+            )
         for j, met in enumerate(columns):
-            if j not in chosen and len(own[j] or ()) == met.count > MOST_CODES:
-                raise ValueError(
-                    f"X: column {names[j]!r} has another category in each of its {met.count} rows, "
-                    "which says nothing of the groups: leave it out"
-                )
             if own[j] is None and met.family == "normal" and met.low == met.high:
                 raise ValueError(
                     f"X: column {names[j]!r} holds one value only ({met.low:g}), which says "

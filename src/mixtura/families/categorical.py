@@ -140,7 +140,9 @@ class Categorical(Family):
         return CategoricalParams(shares(stats.hits, total, before))
 
     def score(self, stats: CategoricalStatistics, params: CategoricalParams) -> dict[str, Array]:
-        return {"probabilities": stats.hits / np.maximum(params.probabilities, TINY)}
+        # A start may have 0 where rows are: the slope there is endless.
+        with np.errstate(over="ignore"):
+            return {"probabilities": stats.hits / np.maximum(params.probabilities, TINY)}
 
     def edge(self, params: CategoricalParams) -> str:
         # A category that the whole table never had says nothing of the point.

@@ -78,7 +78,9 @@ class Multinomial(Family):
         return MultinomialParams(shares(stats.sums, total, before))
 
     def score(self, stats: ColumnSums, params: MultinomialParams) -> dict[str, Array]:
-        return {"probabilities": stats.sums / np.maximum(params.probabilities, TINY)}
+        # A start may have 0 where rows are: the slope there is endless.
+        with np.errstate(over="ignore"):
+            return {"probabilities": stats.sums / np.maximum(params.probabilities, TINY)}
 
     def information(self, params: MultinomialParams, shares: Array) -> dict[str, Array]:
         # Of one draw it is the identity: see `coordinates`.

@@ -215,6 +215,10 @@ class Product(Family):
         return np.asarray(1.0 - np.prod(good, axis=0))
 
     @property
+    def heavy_tailed(self) -> bool:  # type: ignore[override]
+        return any(block.family.heavy_tailed for block in self.blocks)
+
+    @property
     def simpler(self) -> str:  # type: ignore[override]
         return next((b.family.simpler for b in self.blocks if b.family.simpler), "")
 

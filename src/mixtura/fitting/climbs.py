@@ -101,18 +101,22 @@ class Climbs:
         try:
             outcome = self._climbed(self.model.unpenalised(), start, history)
         except FAILURES as error:
-            if not self.model.penalised:
-                raise
-            if isinstance(error, Vanishing):
-                # From the end of the penalised climb the same way would be as slow.
-                outcome = replace(self._climbed(self.model, start, ()), remark=str(error))
-            else:
-                # As many steps as led there show whether the penalty leads elsewhere.
-                begun = self._begun(start, self.passes - before + SHORT) if pause else None
-                if begun is not None:
-                    return begun if begun.paused else self.resumed(begun)
-                outcome = self._penalised(start)
+            return self.upheld(start, error, self.passes - before, pause)
         return self._told(outcome)
+
+    def upheld(self, start: MixtureParams, error: Exception, passes: int, pause: bool) -> Outcome:
+        """`climb`, once that at maximum likelihood has failed after so many passes."""
+        if not self.model.penalised:
+            raise error
+        start = self.model.begun_at(start)
+        if isinstance(error, Vanishing):
+            # From the end of the penalised climb the same way would be as slow.
+            return self._told(replace(self._climbed(self.model, start, ()), remark=str(error)))
+        # As many steps as led there show whether the penalty leads elsewhere.
+        begun = self._begun(start, passes + SHORT) if pause else None
+        if begun is not None:
+            return begun if begun.paused else self.resumed(begun)
+        return self._told(self._penalised(start))
 
     def bare(self, start: MixtureParams, on_way: OnWay) -> Outcome:
         """The climb at maximum likelihood alone: raises what it runs into."""

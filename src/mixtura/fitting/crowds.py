@@ -19,18 +19,22 @@ CROWDS = "crowds"
 _ROWS = 4096
 
 
-def by_crowds(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
-    """Responsibilities (n, K) of rows in crowds alone, to the nearest of K seeds among them.
-
-    The others are nobody's, so that the first components are as wide as their groups. All rows are
-    shared out where hardly any would be left.
-    """
+def crowd(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> AnyArray:
+    """Which rows of Z are in crowds, of those looked at; all of them where hardly any are."""
     n = len(Z)
     looked: AnyArray = rng.choice(n, _ROWS, replace=False) if n > _ROWS else np.arange(n)
-    if len(looked) > 2 * NEIGHBOUR:
-        kept = looked[in_crowds(Z[looked])]
-        if w[kept].sum() >= LEAST_LEFT * w[looked].sum() and len(kept) >= 2 * K:
-            looked = kept
-    X, v, resp = Z[looked], w[looked], np.zeros((n, K))
-    resp[looked] = one_hot(nearest(X, seeds(X, v, min(K, len(X)), rng)), K)
+    if len(looked) <= 2 * NEIGHBOUR:
+        return looked
+    kept = looked[in_crowds(Z[looked])]
+    enough = w[kept].sum() >= LEAST_LEFT * w[looked].sum() and len(kept) >= 2 * K
+    return kept if enough else looked
+
+
+def by_crowd(Z: Array, w: Array, K: int, crowded: AnyArray, rng: np.random.RandomState) -> Array:
+    """Responsibilities (n, K) of the `crowded` rows alone, to the nearest of K seeds among them.
+
+    The others are nobody's, so that the first components are as wide as their groups.
+    """
+    X, v, resp = Z[crowded], w[crowded], np.zeros((len(Z), K))
+    resp[crowded] = one_hot(nearest(X, seeds(X, v, min(K, len(X)), rng)), K)
     return resp

@@ -9,7 +9,7 @@ from functools import cached_property
 from mixtura.data.known_rows import KnownRows
 from mixtura.fitting.columns import BY_COLUMN
 from mixtura.fitting.crowds import CROWDS
-from mixtura.fitting.exchange import MOST, exchange_work
+from mixtura.fitting.exchange import EXCHANGE, MOST, exchange_work
 from mixtura.fitting.known import BY_LABELS
 from mixtura.fitting.seeding import clusters_work, seeds_work
 from mixtura.fitting.spheres import spheres_work
@@ -32,7 +32,7 @@ MANY = 8
 # only other starts lead elsewhere. Where components have shapes of their own these are groups by
 # exchange, as many as take at most half of what is allowed.
 WIDE: tuple[tuple[str, int], ...] = (*RACE, *(("kmeans", 0),) * 6, *(("kmeans", 1),) * 2)
-EXCHANGED = ("exchange", 0)
+EXCHANGED = (EXCHANGE, 0)
 # Where rows are not so many times the parameters two begin as round groups.
 HARDLY = 3
 ROUND: tuple[tuple[str, int], ...] = (("spheres", 0), ("spheres", 1))

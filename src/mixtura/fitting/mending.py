@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,25 +31,38 @@ from mixtura.solvers.climb import Climb
 TIMES = 5
 
 
+@dataclass(frozen=True)
+class Failed:
+    """A climb at maximum likelihood that has no end: why, and after how many passes."""
+
+    error: Exception
+    passes: int
+
+
 def mended_end(
     climbs: Climbs,
     fresh: Callable[[], Race],
     tallied: Callable[[Race], AbstractContextManager[None]],
     start: MixtureParams,
-) -> Outcome | None:
+) -> Outcome | Failed:
     """The end of a climb at maximum likelihood whose spikes are moved elsewhere, again and again;
-    None where it has none. Looks at components are those of `fresh` races, which are `tallied`."""
+    what the first of these climbs led to where none has a sound end. Looks at components are those
+    of `fresh` races, which are `tallied`."""
     best: Outcome | None = None
+    first: Outcome | Failed | None = None
     way: list[Climb] = []
     for times in range(TIMES):
-        race, ended = fresh(), False
+        race, ended, before = fresh(), False, climbs.passes
         try:
             outcome = climbs.bare(start, way.append)
         except (Collapse, IllDefined) as error:
+            first = first or Failed(error, climbs.passes - before)
             spikes, last = {error.component}, way[-1].params if way else start
-        except FAILURES:
+        except FAILURES as error:
+            first = first or Failed(error, climbs.passes - before)
             break
         else:
+            first = first or outcome
             # What ended by its time is kept as it is; an edge alone is there to go on from.
             ended = climbs.late or outcome.climb.reason != EDGE
             if ended and (best is None or better(outcome, best)):
@@ -65,7 +78,9 @@ def mended_end(
         if found is None:
             break
         start, way = found, []
-    return best
+    end = best or first
+    assert end is not None
+    return end
 
 
 def mended(race: Race, params: Any, spikes: set[int]) -> Any | None:

@@ -16,7 +16,7 @@ from mixtura.errors import FAILURES, FitError
 from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.climbs import Climbs
 from mixtura.fitting.entrants import MANY, RACE
-from mixtura.fitting.mending import mended_end
+from mixtura.fitting.mending import Failed, mended_end
 from mixtura.fitting.outcome import Outcome, among, beaten, better
 from mixtura.fitting.plainer import unless_surely_above
 from mixtura.fitting.race import Race, Runner
@@ -262,7 +262,9 @@ class Search(Climbs):
     def _first_of_many(self, maker: StartMaker, start: MixtureParams, pause: bool) -> Outcome:
         """The first of the climbs of many components."""
         end = mended_end(self, partial(self._race, maker), self._tallied, start)
-        return end or self.climb(start, pause=pause)
+        if isinstance(end, Failed):
+            return self.upheld(start, end.error, end.passes, pause)
+        return end
 
     def _mendable(self, maker: StartMaker) -> bool:
         """Whether spikes are moved elsewhere: of many components, where looks at them are cheap."""

@@ -23,8 +23,8 @@ from mixtura.errors import FAILURES
 from mixtura.families.by_moments import by_moments
 from mixtura.fitting.anchors import Anchors
 from mixtura.fitting.columns import BY_COLUMN, by_column
-from mixtura.fitting.crowds import CROWDS, by_crowds
-from mixtura.fitting.exchange import exchange
+from mixtura.fitting.crowds import CROWDS, by_crowd, crowd
+from mixtura.fitting.exchange import EXCHANGE, Exchanges, exchange
 from mixtura.fitting.hierarchical import hierarchical, ward
 from mixtura.fitting.known import BY_LABELS, as_told, by_labels
 from mixtura.fitting.roles import Roles, matched
@@ -99,7 +99,7 @@ STARTS: dict[str, Start] = {
     "hierarchical": hierarchical,
     "ward": ward,
     "moments": moments,
-    "exchange": exchange,
+    EXCHANGE: exchange,
     "spheres": spheres,
     "tied": tied,
 }
@@ -153,6 +153,26 @@ class StartMaker:
             self._framed[frame] = self.frames[frame](self.rows.X)
         return self._framed[frame]
 
+    @cached_property
+    def _exchanges(self) -> dict[int, Exchanges]:
+        return {}
+
+    def _start(self, name: str, frame: int) -> Start:
+        if name != EXCHANGE:
+            return STARTS[name]
+        return self._exchanges.setdefault(frame, Exchanges()).start
+
+    @cached_property
+    def _crowds(self) -> dict[int, AnyArray]:
+        return {}
+
+    def _crowd(self, frame: int, rng: np.random.RandomState) -> AnyArray:
+        """The rows that lie in crowds of that frame, looked for once: neighbours are dear."""
+        if frame not in self._crowds:
+            Z, K = self.unit_free(frame), len(self.base.weights)
+            self._crowds[frame] = crowd(Z, self.weights, K, rng)
+        return self._crowds[frame]
+
     def split(self, name: str, frame: int, rng: np.random.RandomState) -> Array:
         """The first responsibilities (n, K), by STARTS[name] in one of the frames."""
         seek = frame % 2 == 1
@@ -164,11 +184,11 @@ class StartMaker:
             assert known is not None
             return by_labels(Z, self.weights, known, STARTS["k-means++"](Z, self.weights, K, rng))
         if name == CROWDS:
-            return by_crowds(Z, self.weights, K, rng)
+            return by_crowd(Z, self.weights, K, self._crowd(frame, rng), rng)
         resp = (
             self.parted
             if name == BY_COLUMN and self.parted is not None
-            else STARTS[name](Z, self.weights, K, rng)
+            else self._start(name, frame)(Z, self.weights, K, rng)
             if means is None
             else one_hot(nearest(Z, self.frames[frame](means)), K)
         )

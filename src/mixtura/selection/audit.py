@@ -21,7 +21,7 @@ from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.known import refuse_told
 from mixtura.estimators.mixing import MixingBound, boundable, mixing_bound
 from mixtura.estimators.posterior_mixture import PosteriorMixture
-from mixtura.records import Seed, Weights
+from mixtura.records import Array, Seed, Weights
 from mixtura.selection.audited import Audit, _rank
 from mixtura.solvers.clock import at_once
 
@@ -90,6 +90,8 @@ def audit(
     ('the best known', 0.02)
     """
     given = _estimator(mixture)
+    # A table that is not the mixture's is refused before any climb.
+    log_density = given.score_samples(X.X if isinstance(X, Table) else X)
     plain = _plain(given) | {"random_state": random_state}
     search = clone(given).set_params(**plain | {"n_init": n_init})
     # An audit looks for the highest optimum, of one initialisation too.
@@ -108,7 +110,7 @@ def audit(
             "neither a climb from the mixture nor a search ends anywhere: "
             f"{failures['nearby']}; {failures['search']}"
         )
-    total, weight = _told(given, X, sample_weight)
+    total, weight = _total(log_density, X.sample_weight if isinstance(X, Table) else sample_weight)
     fits = {name: end.fit_result_ for name, end in ends.items()}
     best = max(ends, key=lambda name: _rank(fits[name]))
     found = ends[best].set_params(warm_start=False)
@@ -187,11 +189,8 @@ def _fitted(estimator: Any, X: Any, sample_weight: Weights) -> Any:
         return estimator.fit(X, sample_weight=sample_weight)
 
 
-def _told(mixture: Any, X: Any, sample_weight: Weights) -> tuple[float, float]:
+def _total(log_density: Array, weights: Weights) -> tuple[float, float]:
     """(total log-likelihood, sum of the weights)."""
-    rows = X.X if isinstance(X, Table) else X
-    weights = X.sample_weight if isinstance(X, Table) else sample_weight
-    log_density = mixture.score_samples(rows)
     w = np.ones(len(log_density)) if weights is None else np.asarray(weights, dtype=np.float64)
     some = w > 0
     return float(w[some] @ log_density[some]), float(w.sum())

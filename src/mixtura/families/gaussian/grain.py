@@ -18,8 +18,10 @@ from mixtura.records import AnyArray, Array
 
 # Rows looked at, and values that a column must have to count as rounded: fewer are codes.
 _LOOKED, _FEWEST = 1024, 2
-# Steps are whole to so much.
-_WHOLE = 1e-6
+# Steps are whole to so much of all of them, and to so much of one: between many steps lies all.
+_WHOLE, _SURELY = 1e-6, 0.1
+# The looks at how many steps gaps are.
+_TIMES = 3
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,21 @@ def grain_of(X: AnyArray, rows: int, S: Array) -> Grain | None:
 def _steps(X: AnyArray, rows: int) -> Array:
     """The step in which each column is written (d,); 0 of none, or where numbers seldom agree."""
     ordered = np.sort(X, axis=0).astype(np.float64)
+    # Sums and differences of rounded numbers are equal but for the last digits.
+    alike = 4 * np.finfo(np.float64).eps * np.abs(ordered[[0, -1]]).max(axis=0)
     apart = np.diff(ordered, axis=0)
+    apart[apart <= alike] = 0.0
     values = 1 + np.count_nonzero(apart, axis=0)
     steps = np.zeros(X.shape[1])
     some = np.flatnonzero((values >= _FEWEST) & (values <= rows // 2))
+    if not len(some):
+        return steps
     apart, ordered = apart[:, some], ordered[:, some]
-    step = np.where(apart > 0, apart, np.inf).min(axis=0, initial=np.inf)
-    whole = (ordered - ordered[0]) / step
-    off = np.abs(whole - np.rint(whole)).max(axis=0)
-    steps[some] = np.where(off < _WHOLE * np.maximum(whole[-1], 1.0), step, 0.0)
+    step = np.where(apart > 0, apart, np.inf).min(axis=0)
+    # The digits of float32 tell the step from one gap no better than to some per cent.
+    for _ in range(_TIMES):
+        whole = np.rint(apart / step).cumsum(axis=0)
+        step = (ordered[-1] - ordered[0]) / whole[-1]
+    off = np.abs((ordered[1:] - ordered[0]) / step - whole).max(axis=0)
+    steps[some] = np.where(off < np.minimum(_WHOLE * whole[-1], _SURELY), step, 0.0)
     return steps

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.refusal import truth
 from mixtura.families.base import Family
 from mixtura.families.design import Design, natural
 from mixtura.families.regression.records import Coefficients, Dispersed, RegressionStatistics
@@ -44,8 +45,7 @@ class Terms(Family):
         if self.response not in RESPONSES:
             raise ValueError(f"response must be one of {list(RESPONSES)}, got {self.response!r}")
         for name in ("intercept", "common_dispersion"):
-            if not isinstance(getattr(self, name), bool | np.bool_):
-                raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}")
+            truth(name, getattr(self, name))
         if self.trials is not None and self.response != "binomial":
             raise ValueError(f"trials are for response='binomial', not {self.response!r}")
         if self.common_dispersion and self.response not in DISPERSIONS:
