@@ -49,6 +49,19 @@ def trapped(K: int = 6) -> tuple[StartMaker, MixtureParams, np.ndarray]:
     return maker, start, X
 
 
+def test_what_a_start_costs_counts_as_work() -> None:
+    maker, _, X = trapped()
+    race = Race(maker, partial(open_sweep, "local"), 1e-6, np.random.RandomState(0), np.inf)
+    race.started()
+    names = [name for name, _ in race.entrants.starts]
+    before, price = race.work, X.size * len(maker.base.weights)
+    race._split(names.index("kmeans"), "kmeans", 0)
+    assert race.work == before  # made before: see `Race.splits`
+    race.splits.clear()
+    race._split(names.index("kmeans"), "kmeans", 0)
+    assert race.work - before > 10 * price
+
+
 def test_moves_leave_a_trap_where_em_stays() -> None:
     maker, start, X = trapped()
     race = Race(maker, partial(open_sweep, "local"), 1e-6, np.random.RandomState(0), np.inf)

@@ -30,9 +30,10 @@ def test_the_same_seeds_and_clusters_for_the_same_random_state(seed: int) -> Non
     np.testing.assert_array_equal(clusters(Z, w, seeds(Z, w, K, ours)), labels)
 
 
-def test_the_same_of_many_rows_and_clusters() -> None:
+@pytest.mark.parametrize("d", [3, 60])
+def test_the_same_of_many_rows_and_clusters(d: int) -> None:
     rng = np.random.RandomState(0)
-    Z = rng.standard_normal((3_001, 3)) + rng.standard_normal((40, 3))[rng.randint(40, size=3_001)]
+    Z = rng.standard_normal((3_001, d)) + rng.standard_normal((40, d))[rng.randint(40, size=3_001)]
     theirs = KMeans(60, n_init=1, random_state=0).fit(Z).labels_
     w = np.ones(len(Z))
     found = clusters(Z, w, seeds(Z, w, 60, np.random.RandomState(0)))

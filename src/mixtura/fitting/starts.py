@@ -37,7 +37,7 @@ from mixtura.records import AnyArray, Array, Chunk
 
 # Of up to so many columns, and up to so many products of a row's numbers with centres, k-means is
 # our own: products of matrices are quicker than it beyond.
-_COLUMNS, _SMALL = 32, 1 << 18
+_COLUMNS, _SMALL = 64, 1 << 18
 # At most so many rows tell which group has which role.
 _STEPPED = 1 << 11
 
