@@ -23,7 +23,7 @@ from scipy.special import expit, log_expit
 from mixtura.data.rows import Rows, in_memory
 from mixtura.models.base import Model
 from mixtura.models.responsibilities import normalise
-from mixtura.records import Array, Chunk, Summary
+from mixtura.records import Array, Chart, Chunk, Summary
 from mixtura.solvers.charted import Charted, Point
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.contrast_noise import default_noise, drawn, log_density, methods
@@ -67,6 +67,10 @@ class Contrast:
         lost, noise = self.side(self.noise, self.log_q_noise, -1.0, params)
         difference = data.statistics + noise.statistics.scale(-1.0)
         return Contrasted(gained + lost, data.weight, difference, data.loglik)
+
+    def charted(self, chart: Chart) -> Chart:
+        """The chart as the data's sweep knows it."""
+        return self.data.charted(chart)
 
     def side(
         self, sweep: SweepLike, log_q: Array, sign: float, params: Any
