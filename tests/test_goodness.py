@@ -6,6 +6,7 @@ import json
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.integrate import quad
 from scipy.stats import chi2, norm
@@ -155,6 +156,13 @@ def test_rows_of_a_fit_in_float32_or_from_a_file_are_known_again(tmp_path):
     mixture.save(tmp_path / "two.json")
     assert goodness_of_fit(load(tmp_path / "two.json"), X, draws=1).own_rows
     assert not goodness_of_fit(mixture, X[:-1], draws=1).own_rows
+
+
+def test_a_frame_is_asked_by_its_names(recwarn):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    found = goodness_of_fit(GaussianMixture(1).fit(frame), frame, draws=3, random_state=0)
+    assert found.own_rows
+    assert not recwarn.list
 
 
 def test_other_families_by_their_draws():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -351,3 +353,18 @@ def test_a_stream_says_what_it_is(files: Path) -> None:
     assert repr(single) == "<Streamed X: 5 rows of 1 column, float32>"
     wide = mixtura.stream(lambda: iter([pd.DataFrame(np.eye(9))]))
     assert repr(wide) == "<Streamed X: 9 rows of 9 columns (0, 1, 2, 3, 4, 5, ...), float64>"
+
+
+def test_an_error_while_chunks_are_read_ahead_ends_the_process() -> None:
+    script = (
+        "from itertools import count\n"
+        "from mixtura.data.readahead import read_ahead\n"
+        "items = read_ahead(iter(count()), 2)\n"
+        "next(items)\n"
+        "raise ValueError('nobody asks for more')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("ValueError: nobody asks for more\n")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mixtura import GaussianMixture
+from mixtura import DegenerateWarning, GaussianMixture
 from mixtura.data.rows import Rows
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
@@ -97,7 +97,8 @@ def test_a_climb_that_failed_is_not_climbed_again(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Climbs, "_climbed", counted)
     X = np.random.default_rng(1).normal(size=(60, 2))
-    fit = GaussianMixture(8, random_state=0).fit(X).fit_result_
+    with pytest.warns(DegenerateWarning):
+        fit = GaussianMixture(8, random_state=0).fit(X).fit_result_
     assert fit is not None
     assert fit.verdict == "boundary"
     assert len(set(starts)) == len(starts) > 1

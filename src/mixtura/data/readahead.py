@@ -6,7 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, thread
 from contextlib import suppress
 from typing import TypeVar
 
@@ -29,7 +29,8 @@ def read_ahead(items: Iterator[T], depth: int) -> Iterator[T]:
     stop = threading.Event()
 
     def hand(kind: str, what: T | BaseException | None) -> bool:
-        while not stop.is_set():
+        # Where an error holds on to the caller, only the end of the process tells.
+        while not (stop.is_set() or _ending()):
             with suppress(queue.Full):
                 waiting.put((kind, what), timeout=_LOOK)
                 return True
@@ -62,6 +63,11 @@ def read_ahead(items: Iterator[T], depth: int) -> Iterator[T]:
     finally:
         stop.set()
         reader.result()
+
+
+def _ending() -> bool:
+    """Whether the process is about to wait for its readers, which nobody asks any more."""
+    return bool(getattr(thread, "_shutdown", False))
 
 
 def _new_readers() -> None:

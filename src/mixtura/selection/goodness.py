@@ -20,6 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.refusal import truth, whole
+from mixtura.data.tables import NamedRows
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.known import refuse_told
 from mixtura.estimators.posterior_mixture import PosteriorMixture
@@ -221,7 +222,8 @@ def _fitted_to(mixture: Any, rows: Array) -> bool:
     if fit is None or round(fit.weight) != len(rows):
         return False
     slack = ROUNDED[np.dtype(getattr(mixture, "means_", rows).dtype)]
-    return math.isclose(mixture.score(rows), fit.mean_loglik, rel_tol=slack, abs_tol=slack)
+    named = NamedRows(rows, tuple(mixture._names()), None)
+    return math.isclose(mixture.score(named), fit.mean_loglik, rel_tol=slack, abs_tol=slack)
 
 
 def _comparable(mixture: Any, X: Any, sample_weight: Weights) -> Array:
