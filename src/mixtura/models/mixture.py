@@ -138,10 +138,10 @@ class Mixture(Labelled):
     def widened(
         self, summary: Summary, params: MixtureParams, narrow: Sequence[int]
     ) -> MixtureParams:
-        components = self.prior.smoothed(params.components)
+        parts = self.prior.smoothed(params.components)
         if narrow:
-            components = self.prior.sobered(components, self.counts(summary), list(narrow))
-        return params if components is params.components else replace(params, components=components)
+            parts = self.prior.sobered(parts, self.family.counts(self.own(summary)), [*narrow])
+        return params if parts is params.components else replace(params, components=parts)
 
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:
         """log pi_k + log p(x_i | k), shape (n, K)."""
