@@ -245,7 +245,7 @@ def test_three_planted_states_are_found_in_room_for_eight(kind, far, tmp_path):
 
 
 def test_two_states_alike_are_made_one(monkeypatch):
-    X = planted(2, 2.2)
+    X = planted(7, 2.2)
     found = VariationalGaussianHMM(8, random_state=0).fit(X, [300, 300])
     monkeypatch.setattr(hidden_markov_fit, "merged", lambda search, outcome, rows: outcome)
     steps = VariationalGaussianHMM(8, random_state=0).fit(X, [300, 300])
