@@ -80,7 +80,8 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
              "--exclude class, or choose columns with --columns"),
     "chosen text": ("t.csv", IRIS, {"columns": ["class"]}, "'class' holds text .*needs numbers"),
     "two texts": ("t.csv", "a,b c,d\n1,u,v\n", {}, "leave them out with --exclude 'b c,d'"),
-    "stray text": ("t.csv", "a\n1\n?\n", {}, r"holds text \('\?'\) in row 2 among its numbers"),
+    "stray text": ("t.csv", "a\n1\n?\n", {}, r"holds text \('\?'\) in row 2 among its numbers: "
+                   "mend such cells, or empty those of missing values, or leave the column out "),
     "text below gaps": ("t.csv", "a,b\n1,2\n,3\nNA,4\nbad,5\n", {},
                         r"holds text \('bad'\) in row 4 among its numbers"),
     "text alone below gaps": ("t.csv", "a,b\n,2\nu,3\nv,4\n", {}, r"holds text \('u', ...\):"),
