@@ -293,3 +293,15 @@ def test_rows_on_one_value_are_told_under_a_floor_whatever_stands_beside_them(
         ("regular", False),
     ]
     assert told[1].spread > 2e-6
+
+
+def test_a_row_by_itself_counts_as_one_but_for_rounding() -> None:
+    # Responsibilities sum to 0.9999999999998 there as well as to 1.00005.
+    rng = np.random.default_rng(25)
+    X = (rng.normal(size=(15, 5)) * 1.5)[rng.integers(15, size=20)] + rng.normal(size=(20, 5))
+    with pytest.warns(DegenerateWarning):
+        fit = GaussianMixture(15, random_state=0).fit(X).fit_result_
+    alone = [each for each in fit.standings if abs(each.rows - 1) < 1e-6]
+    assert len(alone) > 3
+    assert {each.verdict for each in alone} == {"collapsed"}
+    assert {each.component for each in alone} <= {each.component for each in fit.floored}

@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from mixtura.data.dialect import Dialect
+from mixtura.data.parts import delimited_pieces
 from mixtura.data.tables import (
     TableError,
     append_columns,
@@ -78,7 +80,8 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
              "--exclude class, or choose columns with --columns"),
     "chosen text": ("t.csv", IRIS, {"columns": ["class"]}, "'class' holds text .*needs numbers"),
     "two texts": ("t.csv", "a,b c,d\n1,u,v\n", {}, "leave them out with --exclude 'b c,d'"),
-    "stray text": ("t.csv", "a\n1\n?\n", {}, r"holds text \('\?'\) in row 2 among its numbers"),
+    "stray text": ("t.csv", "a\n1\n?\n", {}, r"holds text \('\?'\) in row 2 among its numbers: "
+                   "mend such cells, or empty those of missing values, or leave the column out "),
     "text below gaps": ("t.csv", "a,b\n1,2\n,3\nNA,4\nbad,5\n", {},
                         r"holds text \('bad'\) in row 4 among its numbers"),
     "text alone below gaps": ("t.csv", "a,b\n,2\nu,3\nv,4\n", {}, r"holds text \('u', ...\):"),
@@ -154,6 +157,25 @@ def test_line_breaks_in_quotes_far_down(tmp_path: Path) -> None:
     rows = "1,u\n" * 300_000 + '2,"u\nv"\n'
     table = read_table(put(tmp_path, "t.csv", "a,b\n" + rows), columns=["a"])
     assert len(table.X) == 300_001
+
+
+@pytest.mark.parametrize("at", [50_000, 99_990])
+def test_a_quote_left_open_far_down_is_told_and_drops_no_rows(tmp_path: Path, at: int) -> None:
+    lines = ["1.2345,6.7891"] * 100_000
+    lines[at] = '"1.2345,6.7891'
+    path = put(tmp_path, "t.csv", "a,b\n" + "\n".join(lines) + "\n")
+    place = f"the row of lines? {at + 2} "
+    with pytest.raises(TableError, match=rf"t.csv: {place}.*close"):
+        read_table(path)
+    with pytest.raises(TableError, match=rf"t.csv: {place}.*close"):
+        list(delimited_pieces(path, lambda schema: {}, Dialect()))
+
+
+def test_line_breaks_in_quotes_across_blocks_far_down(tmp_path: Path) -> None:
+    long = "u\n" * 1000
+    rows = "1,u\n" * 100_000 + f'2,"{long}"\n' * 1000 + "3,u\n"
+    table = read_table(put(tmp_path, "t.csv", "a,b\n" + rows), columns=["a"])
+    assert (len(table.X), table.X.sum()) == (101_001, 102_003)
 
 
 def test_parquet_types(tmp_path: Path) -> None:

@@ -108,7 +108,8 @@ def test_text_far_down_leaves_no_row(
     (folder / "t.csv").write_text("\n".join(lines))
     done = run(asked[0], model, "t.csv", *asked[1:], *out)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "t.csv: column 'waiting' holds text ('none')" in done.stderr
+    assert "t.csv: column 'waiting' holds text ('none') in row 250 among its numbers" in done.stderr
+    assert done.stderr.endswith("mend such cells, or empty those of missing values\n")
     assert names(folder) == ["t.csv"]
 
 

@@ -39,6 +39,11 @@ def floats(frame: pa.Table, name: str) -> Array:
     return np.asarray(plain(frame, name).cast(pa.float64(), safe=False).to_numpy())
 
 
+# Text in a column of numbers, and what to do about it.
+AMONG = "among its numbers"
+CELLS = "mend such cells, or empty those of missing values"
+
+
 def listed(names: list[str]) -> str:
     """ "column 'a'" or "columns 'a', 'b'", at most a screenful."""
     shown = ", ".join(map(repr, names[:20]))
@@ -65,7 +70,7 @@ def description(frame: pa.Table, name: str) -> str:
         row, found = stranger(text, PLAIN)
         odd = spelling(text.slice(row, 1))
         told = f"holds text ({quoted(found)})" if odd is None else odd
-        return f"{told} in row {row + 1} among its numbers"
+        return f"{told} in row {row + 1} {AMONG}"
     values = pc.unique(text.drop_null())
     return f"holds text ({quoted(values[0].as_py())}{', ...' if len(values) > 1 else ''})"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,10 @@ def read_delimited(
         return nothing(layout)
     text = () if as_written is None else tuple(as_written(list(layout.names)))
     try:
-        frame = _read(path, layout, layout.quoted, text)
-    except pa.ArrowInvalid as error:
+        frame = _read(path, layout, text)
+    except pa.ArrowInvalid:
         refuse_ragged(path, layout, WHOLE)
-        try:
-            # A line break inside quotes, further down than the head that was looked at.
-            frame = _read(path, layout, True, text)
-        except pa.ArrowInvalid:
-            raise error from None
+        raise
     except UnicodeDecodeError:
         raise not_utf8(path) from None
     if not layout.numerals.rewritten:
@@ -60,12 +56,43 @@ def nothing(layout: Layout) -> pa.Table:
     return pa.table([pa.nulls(0) for _ in layout.names], names=list(layout.names))
 
 
-def _read(path: str | Path, layout: Layout, newlines: bool, text: tuple[str, ...]) -> pa.Table:
-    options = settings(layout, WHOLE, newlines=newlines)
+def _read(path: str | Path, layout: Layout, text: tuple[str, ...]) -> pa.Table:
+    options = settings(layout, WHOLE, newlines=layout.quoted)
     if text:
         options["convert_options"].column_types = dict.fromkeys(text, pa.string())
     with layout.rows(path) as rows:
-        return pacsv.read_csv(rows, **options)
+        if layout.quoted:
+            return pacsv.read_csv(rows, **options)
+        watched = _Watched(rows)
+        try:
+            frame = pacsv.read_csv(watched, **options)
+        except pa.ArrowInvalid:
+            if not watched.quotes:
+                raise
+        else:
+            if not watched.quotes:
+                return frame
+    # Quotes further down than the head that was looked at: a line break may be inside them, and of
+    # quotes that are open where a block ends PyArrow drops the rows without a word.
+    return _read(path, replace(layout, quoted=True), text)
+
+
+class _Watched:
+    """A stream of bytes, and whether quotes were among those that were read."""
+
+    closed = False
+
+    def __init__(self, stream: Any):
+        self.stream, self.quotes = stream, False
+
+    def read(self, count: int = -1) -> bytes:
+        """What the stream has next."""
+        block: bytes = self.stream.read(count)
+        self.quotes = self.quotes or b'"' in block
+        return block
+
+    def close(self) -> None:
+        """Nothing: whoever opened the stream closes it."""
 
 
 def settings(layout: Layout, block: int, *, newlines: bool, threads: bool = True) -> dict[str, Any]:
@@ -90,22 +117,37 @@ def settings(layout: Layout, block: int, *, newlines: bool, threads: bool = True
 def refuse_ragged(path: str | Path, layout: Layout, block: int) -> None:
     """TableError for the first line with other fields than the first, or longer than a block."""
     expected = len(layout.names)
-    with layout.rows(path) as rows, suppress(csv.Error):
+    with layout.rows(path) as rows:
         reader = csv.reader(_bounded(path, rows, layout, block), delimiter=layout.delimiter)
-        for row in reader:
+        while True:
+            begin = layout.above + reader.line_num + 1
+            try:
+                row = next(reader, None)
+            except csv.Error:
+                if layout.above + reader.line_num == begin:
+                    return
+                raise TableError(
+                    f'{path}: the row of line {begin} opens a quote (") that the next '
+                    f"{csv.field_size_limit():,} characters do not close: close it, or leave it out"
+                ) from None
+            if row is None:
+                return
             if len(row) == expected or (len(row) < 2 and not "".join(row).strip()):
                 continue
             number = layout.above + reader.line_num
+            place = f"line {number}" if number == begin else f"the row of lines {begin} to {number}"
             mark = next((m for m in _COMMENTS if row[0].lstrip().startswith(m)), None)
             fields = f"{len(row)} field{'s' * (len(row) != 1)}"
             remedy = "mend that line"
             if mark is not None:
                 remedy = f"leave out lines that begin so with --comment '{mark}'"
+            elif number > begin:
+                remedy = 'close the quote (") that keeps it open, or mend it'
             elif layout.delimiter == "," and len(row) == 2 * expected:
                 remedy += ", or where its commas are decimal marks "
                 remedy += "say --decimal ," if expected == 1 else "separate values by semicolons"
             raise TableError(
-                f"{path}: line {number} has {fields} where the first line has {expected}: {remedy}"
+                f"{path}: {place} has {fields} where the first line has {expected}: {remedy}"
             )
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from mixtura.data import columnar
 from mixtura.data.categories import NUMBERS, Wanted
+from mixtura.data.columns import AMONG
 from mixtura.data.dialect import Dialect
 from mixtura.data.files import AS_IT_LOOKS, TEXT_SUFFIXES, read_frame, suffix
 from mixtura.data.opening import mapped, refuse_no_table
@@ -112,9 +113,10 @@ def _as_written(path: Path, as_text: bool, dialect: Dialect) -> Iterator[pa.Tabl
         raise TableError(f"{path}: this table cannot be read ({error})") from None
     except TableError as error:
         # Text in a column of numbers, which no column of the result could hold.
-        if as_text or not str(error).endswith("among its numbers"):
+        found, among, _ = str(error).partition(AMONG)
+        if as_text or not among:
             raise
-        raise TableError(f"{error}: write .csv, whose columns may hold anything") from None
+        raise TableError(f"{found}{AMONG}: write .csv, whose columns may hold anything") from None
 
 
 def _kinds(schema: pa.Schema, as_text: bool) -> dict[str, pa.DataType]:

@@ -18,7 +18,7 @@ import pyarrow.csv as pacsv
 
 from mixtura.data import columnar
 from mixtura.data.columnar import piece_rows
-from mixtura.data.columns import is_number, is_text, quoted, spelling
+from mixtura.data.columns import AMONG, CELLS, is_number, is_text, quoted, spelling
 from mixtura.data.delimited import refuse_ragged, settings
 from mixtura.data.dialect import Dialect
 from mixtura.data.door import refuse_unfit, weights_of
@@ -178,7 +178,7 @@ def _among_numbers(path: Path, name: str, value: str, row: int | None) -> TableE
     """The refusal of text in a column whose first values are numbers."""
     found = spelling(pa.chunked_array([[value]])) or f"holds text ({quoted(value)})"
     where = "" if row is None else f" in row {row}"
-    return TableError(f"{path}: column {name!r} {found}{where} among its numbers")
+    return TableError(f"{path}: column {name!r} {found}{where} {AMONG}: {CELLS}")
 
 
 def _spelled(head: pa.Table, types: dict[str, pa.DataType], layout: Layout) -> set[str]:

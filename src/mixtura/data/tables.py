@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 
 from mixtura.data.categories import NUMBERS, Wanted
 from mixtura.data.columns import (
+    AMONG,
+    CELLS,
     as_option,
     description,
     floats,
@@ -238,10 +240,15 @@ def _refuse_not_numbers(
     found = [f"column {name!r} {description(frame, name)}" for name in bad[:_DESCRIBED]]
     if len(bad) > _DESCRIBED:
         found.append(f"{len(bad) - _DESCRIBED} more columns hold no numbers")
-    remedy = "a mixture needs numbers"
+    cells = any(each.endswith(AMONG) for each in found)
+    remedy = CELLS if cells else "a mixture needs numbers"
     if not chosen_by_name:
         it = "it" if len(bad) == 1 else "them"
-        remedy = f"leave {it} out with --exclude {as_option(bad)}, or choose columns with --columns"
+        if cells:
+            it = "the column" if len(bad) == 1 else "the columns"
+        remedy = f"{CELLS}, or " * cells + (
+            f"leave {it} out with --exclude {as_option(bad)}, or choose columns with --columns"
+        )
     raise TableError(f"{path}: {', '.join(found)}: {remedy}")
 
 

@@ -13,6 +13,8 @@ from mixtura.records import Array, Spike, Standing
 
 # More rows than this for each row in the table, in the mean, are no count.
 MOST_COPIES = 2.0**20
+# What a component that holds a row by itself counts, but for rounding.
+ONE_ROW = 1 - 1e-6
 # Below this share of the table's variance only rounding is left, however many rows a component has.
 NUMERIC_SPREAD = 1e-14
 # Sums about a component's own mean still tell scatter from the rounding of its rows down to here.
@@ -60,7 +62,7 @@ def doubtful(prior: Prior, params: Any, counts: Array) -> list[Spike]:
     """The components that may be what some few rows always make; `counts` (K,) are rows."""
     found = []
     for part, own in prior.parts(params):
-        few = (counts >= 1) & (counts < few_rows(part.width(own)))
+        few = (counts >= ONE_ROW) & (counts < few_rows(part.width(own)))
         # Most looks find none.
         if part.common or not part.judges or not few.any():
             continue

@@ -20,6 +20,7 @@ from mixtura.data.survey import Survey
 from mixtura.errors import Collapse
 from mixtura.families.collapse import (
     NUMERIC_SPREAD,
+    ONE_ROW,
     ORDINARY_SHARE,
     PENALTY_SHARE,
     SPURIOUS_SPREAD,
@@ -136,7 +137,7 @@ class DispersionPrior(Prior, ABC):
         # Without what the rows added: many rows in little room are no spike, on one value are.
         own = (spread * (counts + more) - more) / np.maximum(counts, 1e-300)
         added = more / np.maximum((counts + more) * spread, 1e-300) > PENALTY_SHARE
-        bad = added & (held >= 1) & (few | (own < THIN_SPREAD))
+        bad = added & (held >= ONE_ROW) & (few | (own < THIN_SPREAD))
         return spikes(self._too_narrow(params, counts) | bad, counts, spread)
 
     def sobered(self, params: Any, counts: Array, narrow: list[int]) -> Any:

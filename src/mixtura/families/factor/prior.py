@@ -22,6 +22,7 @@ from mixtura.errors import Collapse, Heywood, IllDefined
 from mixtura.families.collapse import (
     MOST,
     NUMERIC_SPREAD,
+    ONE_ROW,
     PENALTY_SHARE,
     SPURIOUS_SPREAD,
     THIN_SPREAD,
@@ -163,12 +164,12 @@ class NoisePrior(Prior):
         spread = self.spread(params)
         if self.absolute > 0:
             smallest = np.broadcast_to(params.noise.min(axis=1), counts.shape)
-            bad = (self.absolute > PENALTY_SHARE * smallest) & (counts >= 1)
+            bad = (self.absolute > PENALTY_SHARE * smallest) & (counts >= ONE_ROW)
             return spikes(bad, counts, spread)
         bad = self._too_narrow(params, spread, rows * self.count_scale)
         if a > 0:
             share = 2 * a / ((rows + 2 * a) * spread)
-            bad = bad | (share > PENALTY_SHARE) & (rows * self.count_scale >= 1)
+            bad = bad | (share > PENALTY_SHARE) & (rows * self.count_scale >= ONE_ROW)
         return spikes(bad, counts, spread)
 
     def _rows(self, counts: Array) -> Array:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mixtura.data.column_moments import Moments
 from mixtura.errors import Collapse, IllDefined
 from mixtura.families.collapse import (
+    ONE_ROW,
     PENALTY_SHARE,
     SPURIOUS_SPREAD,
     THIN_SPREAD,
@@ -273,8 +274,8 @@ class CovariancePrior(Prior):
         own = (spread * (rows + 2 * a) - 2 * a) / np.maximum(rows, 1e-100)
         few = self.holds_few(held, d)
         bad = only_rounding(self, params, spread) | (spread < SPURIOUS_SPREAD) & few
-        few &= held >= 1
-        bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
+        few &= held >= ONE_ROW
+        bad = bad | (share > PENALTY_SHARE) & (few | (held >= ONE_ROW) & (own < THIN_SPREAD))
         if stats is not None and self.ranked:
             own = own_scatter(self.form, stats, params)
             flat = np.maximum(self._least(own_spectrum(self, own), len(rows)), 0.0)

@@ -9,6 +9,7 @@ from scipy.linalg import null_space
 
 from mixtura.families.collapse import (
     MOST,
+    ONE_ROW,
     ORDINARY_SHARE,
     PENALTY_SHARE,
     ROUNDED_SPREAD,
@@ -88,7 +89,7 @@ def widened(prior: Any, params: GaussianParams, counts: Array) -> Array:
 
 def at_the_floor(prior: Any, params: GaussianParams, counts: Array) -> list[Spike]:
     """The components whose smallest variance is what the prior adds to all."""
-    low = (prior.floor > PENALTY_SHARE * smallest(params)) & (counts >= 1)
+    low = (prior.floor > PENALTY_SHARE * smallest(params)) & (counts >= ONE_ROW)
     return spikes(low, counts, prior.spread(params))
 
 
