@@ -9,8 +9,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +26,7 @@ from mixtura.cli import reading, rowwise
 from mixtura.cli.pace import Pace
 from mixtura.data import columnar, parts, writing
 from mixtura.data.kept import about_rows
+from mixtura.data.tables import Table
 
 LINES = FAITHFUL.read_text().splitlines()
 
@@ -189,6 +192,30 @@ def test_a_broken_pipe_does_not_hide_the_first_error(
         rowwise.put_table(frames(), None, whole=whole)
     with pytest.raises(OSError, match=r"standard output: cannot be written \("):
         rowwise.put_table(iter([pa.table({"a": [1]})]), None, whole=whole)
+
+
+def test_what_cannot_be_written_ends_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that waits on for its rows to be taken keeps the command from ending."""
+    X, ended = faithful(), list[bool]()
+    frame = pa.table({"eruptions": X[:, 0]})
+
+    def tables() -> Generator[Table, None, None]:
+        try:
+            for _ in range(3):
+                yield Table(X, ("eruptions", "waiting"), None, frame)
+        finally:
+            ended.append(True)
+
+    def full(_: Path | None, whole: bool) -> nullcontext[Any]:
+        def put(_: pa.Table) -> None:
+            raise OSError(errno.ENOSPC, "full")
+
+        return nullcontext(put)
+
+    monkeypatch.setattr(rowwise, "_put", full)
+    with pytest.raises(OSError, match="full") as met:
+        rowwise.append(tables(), lambda piece, _: {"b": piece.X[:, 0]}, 1, Path("t.csv"), None)
+    assert ended, met
 
 
 @pytest.mark.parametrize("out", [[], ["--out", "o.parquet"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from mixtura import DegenerateWarning, GaussianMixture
 from mixtura.data.rows import Rows
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
-from mixtura.fitting import proposals
+from mixtura.fitting import mending, proposals
 from mixtura.fitting.climbs import Climbs
 from mixtura.fitting.mending import mended
 from mixtura.fitting.mixture_fit import prepare
@@ -19,6 +20,7 @@ from mixtura.fitting.race import Race
 from mixtura.fitting.removals import _alone
 from mixtura.models.responsibilities import one_hot
 from mixtura.records import Array
+from mixtura.solvers.auto import EDGE
 
 K, EACH = 12, 60
 
@@ -86,6 +88,7 @@ def test_a_default_fit_of_many_components_ends_without_spikes() -> None:
     assert all(each.verdict == "regular" for each in fit.standings)
 
 
+@pytest.mark.filterwarnings("ignore::mixtura.estimators.complaints.DegenerateWarning")
 def test_a_climb_that_failed_is_not_climbed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     starts: list[bytes] = []
     climbed = Climbs._climbed
@@ -102,3 +105,21 @@ def test_a_climb_that_failed_is_not_climbed_again(monkeypatch: pytest.MonkeyPatc
     assert fit is not None
     assert fit.verdict == "boundary"
     assert len(set(starts)) == len(starts) > 1
+
+
+def test_a_climb_that_stopped_at_an_edge_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing can be moved elsewhere it is climbed as others are, beyond the edge."""
+    bare = Climbs.bare
+    stopped: list[str] = []
+
+    def at_edge(climbs: Climbs, start: Any, on_way: Any) -> Any:
+        outcome = bare(climbs, start, on_way)
+        stopped.append(EDGE)
+        return replace(outcome, climb=replace(outcome.climb, converged=False, reason=EDGE))
+
+    monkeypatch.setattr(Climbs, "bare", at_edge)
+    monkeypatch.setattr(mending, "mended", lambda *_: None)
+    fit = GaussianMixture(K, random_state=0).fit(clouds()[0]).fit_result_
+    assert fit is not None
+    assert stopped
+    assert fit.converged, fit.reason

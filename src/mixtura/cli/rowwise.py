@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,7 +48,7 @@ def pieces(
     out: Path | None = None,
     whole: bool = True,
     beside: Sequence[str] = (),
-) -> Iterator[Table]:
+) -> Generator[Table, None, None]:
     """The rows of a table, with the columns that a mixture was fitted to; tells the pace.
 
     They are found by name, or by position without names. `columns` says which they are, in the
@@ -78,7 +78,7 @@ def pieces(
     else:
         found = kept_pieces(path, choose, weights, whole=False, dialect=dialect, wanted=held)
 
-    def read() -> Iterator[Table]:
+    def read() -> Generator[Table, None, None]:
         done = 0
         with closing(read_ahead(found, _AHEAD)) as tables:  # type: ignore[type-var]
             for table in tables:
@@ -90,14 +90,15 @@ def pieces(
 
 
 def append(
-    tables: Iterator[Table], answer: Answer, width: int, path: Path, out: Path | None
+    tables: Generator[Table, None, None], answer: Answer, width: int, path: Path, out: Path | None
 ) -> None:
     """Write the rows of tables read from `path`, with the `width` new columns of their answers."""
     from mixtura.data.columnar import piece_rows
     from mixtura.data.tables import append_columns
 
     done = 0
-    with _put(out, whole=True) as put:
+    # What cannot be written ends the reading too: a reader left waiting would never let us go.
+    with _put(out, whole=True) as put, closing(tables):
         for table in tables:
             rows = piece_rows(table.frame.num_columns + width)
             for start in range(0, len(table.X), rows):
@@ -148,7 +149,8 @@ def _to_stdout(whole: bool) -> Iterator[Put]:
         stream = _Waiting(waiting) if whole else _Printable()
         with delimited_alike(stream, "standard output") as put:
             yield put
-        waiting.seek(0)
+        with _in_file():
+            waiting.seek(0)
         # Not after an error: a broken pipe would hide it.
         with writing_stdout():
             shutil.copyfileobj(waiting, sys.stdout.buffer)
@@ -175,12 +177,19 @@ class _Waiting:
 
     def write(self, text: Any) -> None:
         """Write UTF-8 text, controls in it spelt out."""
-        try:
+        with _in_file():
             self.file.write(printable_rows(text))
-        except OSError as error:
-            raise OSError(
-                f"{reason(error)}, in {gettempdir()}, where rows wait for the last one: use --out"
-            ) from None
+
+
+@contextmanager
+def _in_file() -> Iterator[None]:
+    """Errors of the temporary file name where it is."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"{reason(error)}, in {gettempdir()}, where rows wait for the last one: use --out"
+        ) from None
 
 
 def _kept(

@@ -44,10 +44,10 @@ def mended_end(
     fresh: Callable[[], Race],
     tallied: Callable[[Race], AbstractContextManager[None]],
     start: MixtureParams,
-) -> Outcome | Failed:
+) -> Outcome | Failed | None:
     """The end of a climb at maximum likelihood whose spikes are moved elsewhere, again and again;
-    what the first of these climbs led to where none has a sound end. Looks at components are those
-    of `fresh` races, which are `tallied`."""
+    why the first of these climbs failed where none has an end, None where it stopped at an edge,
+    from which others go on. Looks at components are those of `fresh` races, which are `tallied`."""
     best: Outcome | None = None
     first: Outcome | Failed | None = None
     way: list[Climb] = []
@@ -78,9 +78,7 @@ def mended_end(
         if found is None:
             break
         start, way = found, []
-    end = best or first
-    assert end is not None
-    return end
+    return best or (first if isinstance(first, Failed) else None)
 
 
 def mended(race: Race, params: Any, spikes: set[int]) -> Any | None:

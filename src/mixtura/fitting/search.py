@@ -264,7 +264,7 @@ class Search(Climbs):
         end = mended_end(self, partial(self._race, maker), self._tallied, start)
         if isinstance(end, Failed):
             return self.upheld(start, end.error, end.passes, pause)
-        return end
+        return self.climb(start, pause=pause) if end is None else end
 
     def _mendable(self, maker: StartMaker) -> bool:
         """Whether spikes are moved elsewhere: of many components, where looks at them are cheap."""

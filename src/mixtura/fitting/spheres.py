@@ -69,7 +69,7 @@ def _split(Z: Array, mass: Array, least: float) -> _Groups:
 
 
 def _stepped(Z: Array, w: Array, groups: _Groups, least: float) -> _Groups:
-    """After one EM step; a group without rows stays where it is."""
+    """After one EM step; the mean of a group without rows stays where it is."""
     _, rows, first, second = gaussian_pass(Z, w, *groups.given)
     rows = np.maximum(rows, FEWEST)
     shift = first / rows[:, None]
