@@ -51,7 +51,7 @@ def exchanges(Z: Array, w: Array, K: int, rng: np.random.RandomState, times: int
     labels: AnyArray = np.stack(begun)
     for turn in range(TURNS):
         heat = HEAT * Z.shape[1] * (1.0 - turn / (WARM * TURNS))
-        gains = joining(Z, w, labels, K) / w
+        gains = joining(Z, w, labels, K) / np.maximum(w, FEWEST)
         if heat > 0:
             gains += heat * rng.gumbel(size=gains.shape)
         before, labels = labels, gains.argmax(axis=1)
