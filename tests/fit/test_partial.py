@@ -104,7 +104,7 @@ def test_trials_are_em_from_the_mixtures_that_swaps_make(monkeypatch: pytest.Mon
     ends = {}
     for workers in (1, 2):
         monkeypatch.setattr(threads, "workers", lambda count=workers: count)
-        monkeypatch.setattr(compiled, "_CHUNK_FLOPS", 0.0)
+        monkeypatch.setattr(compiled, "CHUNK_FLOPS", 0.0)
         found = race.tried(params, trials, 8)
         assert found is not None
         ends[workers] = [each for each in found if each is not None]

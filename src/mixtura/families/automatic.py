@@ -109,9 +109,11 @@ class Automatic(Product):
         ]
         if lone:
             # All at once: tables have several columns of names, codes and dates.
-            s, have, them = ("s", "have", "them") if len(lone) > 1 else ("", "has", "it")
+            from mixtura.data.columns import listed
+
+            have, them = ("have", "them") if len(lone) > 1 else ("has", "it")
             raise ValueError(
-                f"X: column{s} {', '.join(map(repr, lone[:20]))} {have} another category in each "
+                f"X: {listed(lone)} {have} another category in each "
                 f"row, which says nothing of the groups: leave {them} out"
             )
         for j, met in enumerate(columns):

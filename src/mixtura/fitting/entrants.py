@@ -41,7 +41,7 @@ PRICES: Mapping[str, Callable[[int, int, int], float]] = {
     "kmeans": clusters_work,
     "k-means++": seeds_work,
     "spheres": spheres_work,
-    "exchange": exchange_work,
+    EXCHANGE: exchange_work,
 }
 
 

@@ -213,9 +213,7 @@ class Race:
             tries, sizes = refits.asked.shape[1], (refits.sets >= 0).sum(axis=1)
             onward = refits.steps - refits.first + 1
             each = 2.0 * (1 + sizes) + 2.0 * (tries * (refits.first + 1) + onward)
-            passes = float(found.held @ each) / refits.shares.size
-            self.passes += passes
-            self.work += CALL + passes * self._whole
+            self._called(float(found.held @ each) / refits.shares.size)
         return found
 
     def removed(self, removals: Removals) -> Removed | None:
@@ -228,10 +226,13 @@ class Race:
             heirs = removals.sets[:, 1:]
             mass = np.append(removals.shares.sum(axis=1), 0.0)[removals.sets].sum(axis=1)
             each = (removals.steps + 1) * (heirs >= 0).sum(axis=1)
-            passes = float(mass @ each) / removals.shares.size
-            self.passes += passes
-            self.work += CALL + passes * self._whole
+            self._called(float(mass @ each) / removals.shares.size)
         return found
+
+    def _called(self, passes: float) -> None:
+        """Count one call that takes so many passes over the sample."""
+        self.passes += passes
+        self.work += CALL + passes * self._whole
 
     def tried(
         self, params: Any, trials: Sequence[Sequence[Swap]], steps: int

@@ -20,6 +20,7 @@ from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.gaussian import passes
 from mixtura.engines.gaussian.climbing import MStep, Sums, gaussian_em
 from mixtura.engines.gaussian.lost import information_lost, price
+from mixtura.engines.gaussian.passes import CHUNK_FLOPS, row_flops
 from mixtura.engines.gaussian.placing import placing_chart
 from mixtura.engines.gaussian.pruning import Pruning, has_kernel, may_hide, may_prune, starved
 from mixtura.engines.gaussian.refitting import Refitting, swapped
@@ -43,9 +44,7 @@ from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.truncated import TruncatedStep
 from mixtura.records import NO_SHARE, AnyArray, Array, Chart, Chunk, Statistics, Summary
 
-# A chunk should take a thread about a millisecond, beside which calling it is nothing, and there
-# should be enough of them to share out evenly; an exponential costs as much as so many flops.
-_CHUNK_FLOPS, _EXP_FLOPS = 2.5e7, 44
+# There should be enough chunks to share out evenly.
 _CHUNKS, _MOST_ROWS = 32, 1 << 16
 # At most so many numbers: a few chunks for every thread are in memory where rows pass by.
 _CHUNK_NUMBERS = 1 << 18
@@ -55,19 +54,13 @@ _BLOCK = 384
 _SIGHT = 4
 
 
-def _row_flops(d: int, K: int, form: str) -> int:
-    """What a row takes in a pass."""
-    each = 2 * d * (d + 3) if form in ("full", "tied") else 8 * d
-    return K * (each + _EXP_FLOPS)
-
-
 @lru_cache
 def chunk_rows(n: int, d: int, K: int, form: str) -> int:
     """Rows per chunk of n rows of d columns, for K components.
 
     That makes one chunk, or an even number of nearly equal ones.
     """
-    least = _CHUNK_FLOPS / _row_flops(d, K, form)
+    least = CHUNK_FLOPS / row_flops(d, K, form)
     most = min(_MOST_ROWS, max(_CHUNK_NUMBERS // d, _BLOCK))
     count = n / min(max(n / _CHUNKS, least), most)
     if count <= 1:
@@ -274,8 +267,8 @@ class CompiledSweep(Sweep):
                 return None
             return None if found is None else (*found[:2], found[2].tolist())
 
-        flops = self.rows.n * _row_flops(self.rows.d, len(params.weights), self.form.name)
-        ends = list(map(run, starts)) if flops * steps < _CHUNK_FLOPS else shared(run, starts)
+        flops = self.rows.n * row_flops(self.rows.d, len(params.weights), self.form.name)
+        ends = list(map(run, starts)) if flops * steps < CHUNK_FLOPS else shared(run, starts)
         self.passes += (steps + 1) * len(starts)
         return ends
 

@@ -37,6 +37,9 @@ from mixtura.families.gaussian.forms import Name
 
 FORMS = {"full": 0, "tied": 1, "diag": 2, "spherical": 3}
 _F32 = np.dtype(np.float32)
+# What a thread does in about a millisecond, beside which waking it is nothing; an exponential costs
+# as much as so many flops.
+CHUNK_FLOPS, _EXP_FLOPS = 2.5e7, 44
 
 
 class GaussianModel(ctypes.Structure):
@@ -68,6 +71,12 @@ class _Rows(ctypes.Structure):
         ("responsibilities_single", Int),
         ("component_single", Int),
     ]
+
+
+def row_flops(d: int, K: int, form: str) -> int:
+    """What a row takes in a pass."""
+    each = 2 * d * (d + 3) if form in ("full", "tied") else 8 * d
+    return K * (each + _EXP_FLOPS)
 
 
 def form_shape(form: str, K: int, d: int) -> tuple[int, ...]:

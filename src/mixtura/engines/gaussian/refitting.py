@@ -12,6 +12,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines.base import chunk_slices
 from mixtura.engines.gaussian.climbing import MStep
 from mixtura.engines.gaussian.parting import Arrays, Room, gaussian_partial, gaussian_removals
+from mixtura.engines.gaussian.passes import CHUNK_FLOPS, row_flops
 from mixtura.engines.refits import Ends, Refits, Refitted, Removals, Removed, Swap
 from mixtura.engines.threads import shared
 from mixtura.families.gaussian.forms import Form
@@ -24,10 +25,10 @@ from mixtura.families.gaussian.records import (
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array, Summary
 
-# Sets of components that a thread fits at a time, and flops for less than which nobody is woken.
-_SETS, _WORTH = 3, 2.5e7
-# Of an exponential and of each pair of columns, as flops of a row and component.
-_EXP, _PAIR = 44, 2
+# Sets of components that a thread fits at a time.
+_SETS = 3
+# Where one of some mixtures ended: parameters and summary.
+End = tuple[MixtureParams, Summary]
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,6 @@ class Refitting:
             gaussian_partial(*at, refits, sets, (held, values), pairs, now)
 
         self._run(fill, S, tries * refits.first)
-        known = np.isfinite(values[2]), np.isfinite(values[0])
         lonely = refits.sets[:, 1] < 0
         if not self.form.shared:
             for each in now:
@@ -72,8 +72,8 @@ class Refitting:
         return Refitted(
             held,
             values,
-            self._ends(pairs, values[2], known[0], np.full(S, 2)),
-            self._ends(now, values[0], known[1], np.where(lonely, 1, 2)),
+            self._ends(pairs, values[2], np.full(S, 2)),
+            self._ends(now, values[0], np.where(lonely, 1, 2)),
         )
 
     def removed(self, removals: Removals) -> Removed:
@@ -87,36 +87,33 @@ class Refitting:
 
         self._run(fill, S, removals.steps)
         sizes = (removals.sets >= 0).sum(axis=1) - 1
-
-        @cache
-        def one(s: int) -> tuple[MixtureParams, Summary]:
-            return self._one(ends, s, int(sizes[s]), np.nan)
-
-        return Removed(cost, Ends(one))
+        return Removed(cost, Ends(self._each(ends, np.full(S, np.nan), sizes)))
 
     def _run(self, fill: Callable[[slice], None], S: int, steps: int) -> None:
-        d = self.rows.d
-        flops = self.rows.n * S * steps * 2 * (_PAIR * d * (d + 3) + _EXP)
-        shared(fill, chunk_slices(S, _SETS if flops > _WORTH else S))
+        # Nobody is woken for less than a chunk's work.
+        flops = S * steps * self.rows.n
+        flops *= row_flops(self.rows.d, len(self.units.weights), self.form.name)
+        shared(fill, chunk_slices(S, _SETS if flops > CHUNK_FLOPS else S))
 
     def _room(self, S: int) -> Room:
         return Room.empty(S, len(self.units.weights), self.rows.d, self.form.name)
 
-    def _one(self, room: Room, s: int, K: int, loglik: float) -> tuple[MixtureParams, Summary]:
-        """Number s, of K components."""
-        cut = slice(None) if self.form.shared else slice(K)
-        parts = gaussian_params_from_root(room.means[s, :K], room.roots[s][cut], self.form)
-        sums = room.counts[s, :K], room.first[s, :K], room.second[s][cut]
-        weight = float(sums[0].sum())
-        return MixtureParams(room.weights[s, :K], parts), Summary(
-            loglik, weight, GaussianStatistics(*sums)
-        )
+    def _each(self, room: Room, values: Array, sizes: AnyArray) -> Callable[[int], End]:
+        """What makes one of them, by its number, of so many components."""
 
-    def _ends(self, room: Room, values: Array, known: AnyArray, sizes: AnyArray) -> Ends:
         @cache
-        def one(s: int) -> tuple[MixtureParams, Summary]:
-            return self._one(room, s, int(sizes[s]), float(values[s]))
+        def one(s: int) -> End:
+            K = int(sizes[s])
+            cut = slice(None) if self.form.shared else slice(K)
+            parts = gaussian_params_from_root(room.means[s, :K], room.roots[s][cut], self.form)
+            sums = room.counts[s, :K], room.first[s, :K], room.second[s][cut]
+            summary = Summary(float(values[s]), float(sums[0].sum()), GaussianStatistics(*sums))
+            return MixtureParams(room.weights[s, :K], parts), summary
 
+        return one
+
+    def _ends(self, room: Room, values: Array, sizes: AnyArray) -> Ends:
+        one, known = self._each(room, values, sizes), np.isfinite(values)
         if self.form.shared:
             return Ends(one)
         # What failed stands as a component like any other.

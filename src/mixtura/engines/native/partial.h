@@ -18,7 +18,7 @@ struct mixtura_ends {
     double *count, *first, *second;
 };
 
-/* Sets of one or two components of a mixture, each fitted anew to the rows it holds; partial.h. `em`
+/* Sets of one or two components of a mixture, each fitted anew to the rows it holds. `em`
  * is that of two equal components that lend their units. */
 struct mixtura_partial {
     struct mixtura_em em;

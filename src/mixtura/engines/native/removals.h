@@ -5,12 +5,12 @@
 
 #include "partial.h"
 
-/* Components removed, each with its heirs fitted anew; removals.h. `em` is that of equal components,
+/* Components removed, each with its heirs fitted anew. `em` is that of equal components,
  * as many as the heirs at most, that lend their units. */
 struct mixtura_removals {
     struct mixtura_em em;
     const struct mixtura_data *data;
-    const double *shares;    /* K x n, as above */
+    const double *shares;    /* K x n, as in partial.h */
     const double *log_joint; /* n x K */
     int64_t K;
     const int64_t *sets; /* n_sets x (1 + heirs): the component, its heirs, -1 past the last */
